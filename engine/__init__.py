@@ -1,0 +1,1 @@
+"""Who does it: admission, scheduling, workers, inputs, outputs, the stream and the command line."""

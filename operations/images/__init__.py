@@ -1,0 +1,1 @@
+"""Operations on still and animated images."""

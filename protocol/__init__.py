@@ -1,0 +1,1 @@
+"""What is said: jobs, controls, results, events, error codes, line framing and their schema."""

@@ -1,0 +1,18 @@
+"""Nearest names: what a mistyped one was probably meant to be."""
+
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like `name`, or None where none is near.
+
+    The measure is difflib's ratio (Ratcliff and Obershelp, 1988), with a cutoff of 0.6.
+    """
+    import difflib
+
+    known = list(known)
+    folded = name.lower().replace("-", "_")
+    if folded in known:
+        return folded
+    matches = difflib.get_close_matches(folded, known, n=1, cutoff=0.6)
+    return matches[0] if matches else None
