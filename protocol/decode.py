@@ -22,9 +22,7 @@ from mediamill.protocol.results import Result, failed, text
 MAX_DEPTH = 64
 MAX_META_BYTES = 16 * 1024
 UNKNOWN = "unknown"
-_LONE_SURROGATE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]"
-)
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
 
 FAMILIES = ("video", "audio")
 """Operations that may be spelled `{"operation": "video", "transcode": {...}}` for `video_transcode`."""

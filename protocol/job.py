@@ -16,9 +16,7 @@ class InputSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """An input that is more than a plain path: exactly one of its fields is given."""
 
     path: Annotated[str, Meta(min_length=1, description="A path.")] | UnsetType = UNSET
-    path_b64: Annotated[bytes, Meta(min_length=1, description="The exact bytes of a path, base64.")] | UnsetType = (
-        UNSET
-    )
+    path_b64: Annotated[bytes, Meta(min_length=1, description="The exact bytes of a path, base64.")] | UnsetType = UNSET
     data_base64: Annotated[bytes, Meta(description="The file itself, base64.")] | UnsetType = UNSET
     url: Annotated[str, Meta(min_length=1, description="http, https, s3, gs, ...")] | UnsetType = UNSET
 

@@ -79,9 +79,7 @@ def error_info(error: MediaError) -> ErrorInfo:
 
 def failed(operation: str, error: MediaError, **fields: Any) -> Result:
     """Return the failed result of a job; fields are id, meta, elapsed_ms, outputs, metadata."""
-    return Result(
-        success=False, operation=operation, error=text(error.message), error_info=error_info(error), **fields
-    )
+    return Result(success=False, operation=operation, error=text(error.message), error_info=error_info(error), **fields)
 
 
 def text(value: str, limit: int = MAX_TEXT) -> str:
