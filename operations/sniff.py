@@ -119,16 +119,17 @@ def sniff(data: bytes) -> Kind:
     if not data:
         return EMPTY
     head = data[:HEAD_BYTES]
-    for prefix, name in _PREFIXES:
-        if head.startswith(prefix):
-            return _KINDS[name]
-    name = _container(head) or _stream(data) or _text(head)
+    name = _prefix(head) or _container(head) or _stream(data) or _text(head)
     return _KINDS[name] if name else UNKNOWN
 
 
 def known_formats(medium: Medium) -> tuple[str, ...]:
     """Return the names of the formats of a medium that can be told apart."""
     return tuple(kind.format for kind in _KINDS.values() if kind.medium == medium)
+
+
+def _prefix(head: bytes) -> str | None:
+    return next((name for prefix, name in _PREFIXES if head.startswith(prefix)), None)
 
 
 def _container(head: bytes) -> str | None:

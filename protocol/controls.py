@@ -19,31 +19,31 @@ class Control(
     """A line with `control` in it."""
 
 
-class Hello(Control):
+class Hello(Control, frozen=True):
     """Ask who the engine is; answered by a `hello` event."""
 
 
-class Ping(Control):
+class Ping(Control, frozen=True):
     """Ask for a sign of life; answered by a `pong` event that echoes the id."""
 
     id: JobId | UnsetType = UNSET
 
 
-class Stats(Control):
+class Stats(Control, frozen=True):
     """Ask for the engine's counters; answered by a `stats` event."""
 
 
-class Cancel(Control):
+class Cancel(Control, frozen=True):
     """Stop the live job with this id; its result is the answer."""
 
     id: Annotated[JobId, Meta(description="The id of a live job.")]
 
 
-class Drain(Control):
+class Drain(Control, frozen=True):
     """Take no more jobs, finish the admitted ones, then exit."""
 
 
-class Input(Control):
+class Input(Control, frozen=True):
     """A paused job's answer to `input_needed`."""
 
     id: JobId

@@ -18,7 +18,7 @@ class Stage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str | UnsetType = UNSET
 
 
-class Started(Event, tag="started"):
+class Started(Event, frozen=True, tag="started"):
     """The job runs; `attempt` counts from 1."""
 
     id: JobId
@@ -26,7 +26,7 @@ class Started(Event, tag="started"):
     attempt: int = 1
 
 
-class Progress(Event, tag="progress"):
+class Progress(Event, frozen=True, tag="progress"):
     """How far the job is. `percent` is 0..100 and never falls within a job."""
 
     id: JobId
@@ -35,7 +35,7 @@ class Progress(Event, tag="progress"):
     stages: dict[str, Stage] | UnsetType = UNSET
 
 
-class OutputMade(Event, tag="output"):
+class OutputMade(Event, frozen=True, tag="output"):
     """One output is encoded; it appears under its path with the result."""
 
     id: JobId
@@ -46,7 +46,7 @@ class OutputMade(Event, tag="output"):
     size_bytes: int
 
 
-class Retry(Event, tag="retry"):
+class Retry(Event, frozen=True, tag="retry"):
     """The attempt failed with a retryable code and the job runs again."""
 
     id: JobId
@@ -55,7 +55,7 @@ class Retry(Event, tag="retry"):
     message: str
 
 
-class InputNeeded(Event, tag="input_needed"):
+class InputNeeded(Event, frozen=True, tag="input_needed"):
     """The job waits for an `input` control line that names this request."""
 
     id: JobId
@@ -64,7 +64,7 @@ class InputNeeded(Event, tag="input_needed"):
     kind: str
 
 
-class Log(Event, tag="log"):
+class Log(Event, frozen=True, tag="log"):
     """Something a person may want to know."""
 
     level: str
@@ -72,7 +72,7 @@ class Log(Event, tag="log"):
     id: JobId | UnsetType = UNSET
 
 
-class HelloEvent(Event, tag="hello"):
+class HelloEvent(Event, frozen=True, tag="hello"):
     """Who the engine is and what it can do."""
 
     protocol: int
@@ -82,13 +82,13 @@ class HelloEvent(Event, tag="hello"):
     limits: dict[str, Any]
 
 
-class Pong(Event, tag="pong"):
+class Pong(Event, frozen=True, tag="pong"):
     """The engine reads and writes."""
 
     id: JobId | UnsetType = UNSET
 
 
-class StatsEvent(Event, tag="stats"):
+class StatsEvent(Event, frozen=True, tag="stats"):
     """The engine's counters since it started; memory in bytes, time in seconds."""
 
     queued: int

@@ -1,0 +1,145 @@
+"""The `Context` operations run in, and the channel it reports over."""
+
+import time
+from typing import Any, Protocol
+
+from msgspec import UNSET
+
+from mediamill.engine.inputs import Inputs
+from mediamill.engine.outputs import Move, Outputs
+from mediamill.engine.settings import Settings
+from mediamill.operations.contract import Blob, Limits, Plan, Target
+from mediamill.protocol.errors import TimedOut
+from mediamill.protocol.job import Job, Source
+from mediamill.protocol.results import Output, Result
+
+EVENT_INTERVAL = 0.25
+"""Seconds between two progress events of a job, at least."""
+
+
+class Channel(Protocol):
+    """What a running job says to whoever started it."""
+
+    def announce(self, path: str) -> None:
+        """Name a temporary file before it is made."""
+
+    def progress(self, percent: float, message: str | None, stages: dict[str, float]) -> None:
+        """Pass progress on."""
+
+    def output(self, output: Output) -> None:
+        """Say that an output is encoded."""
+
+    def reserve(self, memory_bytes: int) -> None:
+        """Wait for memory."""
+
+    def ask(self, question: str, kind: str) -> Any:
+        """Ask the host; None where nobody answers."""
+
+    def check(self) -> None:
+        """Raise where the job is to stop."""
+
+    def commit(self, moves: list[Move], result: Result) -> None:
+        """Hand over the renames and the result, right before the renames begin."""
+
+
+class LocalChannel:
+    """A channel for a job that runs in the engine's own process: nobody listens, only the clock runs."""
+
+    def __init__(self, timeout_ms: int = 0) -> None:
+        self._timeout_ms = timeout_ms
+        self._started = time.monotonic()
+
+    def announce(self, path: str) -> None:
+        """Nothing to hand over: the process cleans up after itself."""
+
+    def progress(self, percent: float, message: str | None, stages: dict[str, float]) -> None:
+        """Nobody listens."""
+
+    def output(self, output: Output) -> None:
+        """Nobody listens."""
+
+    def reserve(self, memory_bytes: int) -> None:
+        """There is nobody to share with."""
+
+    def ask(self, question: str, kind: str) -> Any:
+        """Nobody answers."""
+        return None
+
+    def check(self) -> None:
+        """Raise TimedOut once the job's limit has passed."""
+        if self._timeout_ms and (time.monotonic() - self._started) * 1000 > self._timeout_ms:
+            raise TimedOut(f"The job ran longer than its limit of {self._timeout_ms} ms.")
+
+    def commit(self, moves: list[Move], result: Result) -> None:
+        """Nothing to hand over."""
+
+
+class JobContext:
+    """All an operation sees of the engine; implements `operations.contract.Context`."""
+
+    def __init__(self, job: Job, settings: Settings, channel: Channel, threads: int) -> None:
+        self._job = job
+        self._channel = channel
+        self._threads = threads
+        self._limits = settings.limits
+        self._inputs = Inputs(self._limits, settings.roots)
+        self._percent = 0.0
+        self._last = 0.0
+        self.outputs = Outputs(
+            overwrite=job.overwrite,
+            in_place=bool(getattr(job, "in_place", False)),
+            inline=bool(getattr(job, "inline", False)),
+            roots=settings.roots,
+            fsync=settings.fsync,
+            announce=channel.announce,
+        )
+
+    @property
+    def threads(self) -> int:
+        """How many threads this job may use."""
+        return self._threads
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force."""
+        return self._limits
+
+    def read(self, source: Source, field: str = "input") -> Blob:
+        """Open, check and read an input."""
+        self._channel.check()
+        return self._inputs.read(source, field)
+
+    def reserve(self, memory_bytes: int) -> None:
+        """Wait until this much memory may be used."""
+        self._channel.reserve(memory_bytes)
+
+    def claim(self, plan: Plan) -> tuple[Target, ...]:
+        """Check and prepare the places of the outputs."""
+        return self.outputs.claim(plan, self._inputs.files)
+
+    def write(self, target: Target, data: bytes, **facts: Any) -> None:
+        """Write a claimed output's bytes to its temporary file."""
+        self._channel.check()
+        output = self.outputs.write(target, data, facts)
+        if self._job.progress:
+            self._channel.output(output)
+
+    def progress(self, percent: float, message: str | None = None, **stages: float) -> None:
+        """Pass progress on, never falling and at most four times a second."""
+        self._channel.check()
+        now = time.monotonic()
+        if now - self._last < EVENT_INTERVAL:
+            return
+        self._last = now
+        self._percent = max(self._percent, min(100.0, percent))
+        self._channel.progress(self._percent, message, stages)
+
+    def check(self) -> None:
+        """Raise where the job should stop."""
+        self._channel.check()
+
+    def ask(self, question: str, kind: str) -> Any:
+        """Ask the host, where it asked for events and so can answer."""
+        if not self._job.progress or self._job.id is UNSET:
+            return None
+        return self._channel.ask(question, kind)

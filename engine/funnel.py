@@ -1,0 +1,25 @@
+"""The one place where exceptions become errors of the table."""
+
+import errno
+import traceback
+
+from mediamill.protocol.errors import DependencyMissing, DiskFull, Internal, MediaError, OutOfMemory
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def to_media_error(error: BaseException) -> MediaError:
+    """Return the error of the table an exception stands for.
+
+    What an operation did not foresee is `internal`, with the end of the trace for a bug report.
+    """
+    if isinstance(error, MediaError):
+        return error
+    if isinstance(error, MemoryError):
+        return OutOfMemory("The job needed more memory than a worker may use.", detail=str(error) or None)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return DiskFull(f"No room for the output: {error}.")
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("mediamill"):
+        return DependencyMissing(f"The library {error.name} is not installed.", expected=error.name)
+    trace = "".join(traceback.format_exception(error))
+    return Internal(f"Unexpected {type(error).__name__} in the engine.", detail=trace[-1500:])

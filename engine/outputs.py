@@ -1,0 +1,267 @@
+"""Outputs: whole or not at all, and all of a job's together.
+
+Each is written to a short random name in its own folder, flushed, checked, and renamed when every one of them is there.
+Whoever starts the job is told each temporary name before it exists and the renames before they begin, so that it can
+remove or finish what a dead worker left.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct
+
+from mediamill.engine.paths import legal, under_roots
+from mediamill.operations.contract import Plan, Target
+from mediamill.protocol.errors import (
+    DiskFull,
+    InvalidJob,
+    MediaError,
+    OutputExists,
+    OutputUnwritable,
+)
+from mediamill.protocol.results import Output, path_fields, text
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+Overwrite = Literal["replace", "error", "skip"]
+
+
+class Move(Struct, frozen=True):
+    """One rename still to be done: from a temporary name to the output's own."""
+
+    source: str
+    target: str
+    keep: bool = False
+    """Fail where the target exists."""
+
+
+class Outputs:
+    """A job's outputs, from their claim to their place.
+
+    Args:
+        overwrite: What happens to an output that exists.
+        in_place: Whether an output may be an input.
+        inline: Whether results carry the bytes.
+        roots: Folders outputs must be under; none: anywhere.
+        fsync: Whether bytes and names are flushed to the disk.
+        announce: Is called with each temporary path before the file is made.
+    """
+
+    def __init__(
+        self,
+        *,
+        overwrite: Overwrite,
+        in_place: bool = False,
+        inline: bool = False,
+        roots: Sequence[str] = (),
+        fsync: bool = True,
+        announce: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._overwrite = overwrite
+        self._in_place = in_place
+        self._inline = inline
+        self._roots = roots
+        self._fsync = fsync
+        self._announce = announce
+        self._order: list[Target] = []
+        self._real: dict[Target, str] = {}
+        self._made: dict[Target, Output] = {}
+        self._folders: list[str] = []
+        self.moves: list[Move] = []
+
+    def claim(self, plan: Plan, inputs: set[tuple[int, int]]) -> tuple[Target, ...]:
+        """Check every place and make the folders; see `Context.claim`."""
+        todo = []
+        for target in plan.targets:
+            self._order.append(target)
+            if not target.path:
+                todo.append(target)
+                continue
+            if self._place(target, inputs):
+                todo.append(target)
+        return tuple(todo)
+
+    def write(self, target: Target, data: bytes, facts: dict[str, Any]) -> Output:
+        """Write one output's bytes to its temporary file; raises DiskFull or OutputUnwritable."""
+        if target.path:
+            self._write_file(target, data)
+        output = Output(
+            **path_fields(target.path),
+            format=target.format,
+            width=target.width,
+            height=target.height,
+            size_bytes=len(data),
+            data_base64=data if self._inline else UNSET,
+            **facts,
+        )
+        self._made[target] = output
+        return output
+
+    def results(self) -> list[Output]:
+        """Return what was made, in the order of the plan."""
+        return [self._made[target] for target in self._order if target in self._made]
+
+    def publish(self) -> None:
+        """Rename everything to its place; where one fails, none stays."""
+        try:
+            publish(self.moves, fsync=self._fsync)
+        except OSError as error:
+            raise _write_error(error, self.moves[0].target) from None
+
+    def discard(self) -> None:
+        """Remove every temporary file and every folder made for them."""
+        for move in self.moves:
+            with contextlib.suppress(OSError):
+                os.unlink(move.source)
+        for folder in reversed(self._folders):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+
+    def _place(self, target: Target, inputs: set[tuple[int, int]]) -> bool:
+        """Prepare one output's place; return whether it is to be made."""
+        path = target.path
+        if path.endswith(os.sep):
+            raise _is_folder(path)
+        real = under_roots(legal(path, "output"), self._roots, "output")
+        if real in self._real.values():
+            raise InvalidJob(
+                f"Two outputs of the job have the same path: {text(path, 200)}", field="output", received=path
+            )
+        self._real[target] = real
+        self._make_folders(os.path.dirname(real), path)
+        try:
+            status = os.stat(real)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise _write_error(error, path) from None
+        if stat.S_ISDIR(status.st_mode):
+            raise _is_folder(path)
+        if (status.st_dev, status.st_ino) in inputs:
+            if self._in_place:
+                return True
+            raise OutputExists(
+                f"Output is the input itself: {text(path, 200)}", field="output", received=path, expected="another path"
+            )
+        if self._overwrite == "error":
+            raise OutputExists(f"Output exists: {text(path, 200)}", field="output", received=path)
+        if self._overwrite == "skip":
+            self._made[target] = Output(
+                **path_fields(path),
+                format=target.format,
+                width=target.width,
+                height=target.height,
+                size_bytes=status.st_size,
+                skipped=True,
+            )
+            return False
+        return True
+
+    def _make_folders(self, folder: str, path: str) -> None:
+        missing = []
+        while folder and not os.path.lexists(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        try:
+            for name in reversed(missing):
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name)
+                    self._folders.append(name)
+        except OSError as error:
+            raise _write_error(error, path) from None
+
+    def _write_file(self, target: Target, data: bytes) -> None:
+        real = self._real[target]
+        temporary = os.path.join(os.path.dirname(real), f".mm-{os.urandom(6).hex()}.tmp")
+        self._announce(temporary)
+        try:
+            if len(os.fsencode(os.path.basename(real))) > 255:
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+            descriptor = os.open(temporary, _FLAGS, 0o666)
+            self.moves.append(Move(temporary, real, self._overwrite == "error"))
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                if self._fsync:
+                    os.fsync(descriptor)
+                size = os.fstat(descriptor).st_size
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _write_error(error, target.path) from None
+        if size != len(data):
+            raise OutputUnwritable(
+                f"Output came out with {size} of {len(data)} bytes: {text(target.path, 200)}", field="output"
+            )
+
+
+def publish(moves: Sequence[Move], *, fsync: bool, resume: bool = False) -> None:
+    """Do the renames; flush their folders.
+
+    Args:
+        moves: The renames.
+        fsync: Whether folders are flushed.
+        resume: Whether earlier renames may have happened already, because their process died.
+
+    Raises:
+        OSError: One failed; outputs that had not existed before are removed again.
+    """
+    done: list[str] = []
+    try:
+        for move in moves:
+            if resume and not os.path.lexists(move.source) and os.path.lexists(move.target):
+                continue
+            new = not os.path.lexists(move.target)
+            if move.keep:
+                _link(move)
+            else:
+                os.replace(move.source, move.target)
+            if new:
+                done.append(move.target)
+    except OSError:
+        for path in done:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        raise
+    if fsync and os.name == "posix":
+        for folder in {os.path.dirname(move.target) for move in moves}:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _is_folder(path: str) -> OutputUnwritable:
+    return OutputUnwritable(
+        f"Output is a folder: {text(path, 200)}", field="output", received=path, expected="a file, or output_dir"
+    )
+
+
+def _link(move: Move) -> None:
+    """Give the file its name only where no other has it."""
+    try:
+        os.link(move.source, move.target)
+    except FileExistsError:
+        if not os.path.samefile(move.source, move.target):
+            raise
+    except OSError:
+        if os.path.lexists(move.target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), move.target) from None
+        os.replace(move.source, move.target)
+        return
+    os.unlink(move.source)
+
+
+def _write_error(error: OSError, path: str) -> MediaError:
+    shown, reason = text(path, 200), os.strerror(error.errno or 0)
+    if error.errno in _FULL:
+        return DiskFull(f"No room for the output ({reason}): {shown}", field="output", received=path)
+    if error.errno == errno.EEXIST:
+        return OutputExists(f"Output exists: {shown}", field="output", received=path)
+    return OutputUnwritable(f"Output cannot be written ({reason}): {shown}", field="output", received=path)

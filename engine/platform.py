@@ -1,0 +1,126 @@
+"""What differs between operating systems, each with what stands in for it where it is missing.
+
+Linux has everything. macOS lacks the parent-death signal, where a worker notices its closed socket instead. Windows
+has no passing of descriptors to a child: `CAN_POOL` is False there, and jobs run in the engine's own process.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+
+LINUX = sys.platform.startswith("linux")
+CAN_POOL = os.name == "posix"
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Ask the kernel to kill this process when its parent's spawning thread ends; do so now if it is gone."""
+    if LINUX:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent_pid:
+        os._exit(0)
+
+
+def limit_self(memory_bytes: int) -> None:
+    """Bound this process's address space, where the system can, and switch core dumps off."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if LINUX:
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        if hard != resource.RLIM_INFINITY:
+            memory_bytes = min(memory_bytes, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, hard))
+
+
+def reader_gone(fd: int) -> bool:
+    """Return whether nobody can read what is written to `fd` any more; False where that cannot be told."""
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(fd, 0)
+    try:
+        return any(mask & (select.POLLERR | select.POLLNVAL) for _, mask in poll.poll(0))
+    except OSError:
+        return True
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a child of ours is stopped by a signal; its state stays as it is."""
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        return os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
+
+
+def resident_bytes() -> int:
+    """Return this process's resident memory in bytes; its peak where the system tells no more."""
+    if LINUX:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def cores() -> int:
+    """Return how many cores this process may use: its affinity, bounded by the cgroup's CPU quota."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cgroup("cpu.max", "cpu/cpu.cfs_quota_us")
+    if quota:
+        numbers = quota.split()
+        period = numbers[1] if len(numbers) > 1 else _cgroup("", "cpu/cpu.cfs_period_us") or "100000"
+        with contextlib.suppress(ValueError):
+            limit = int(numbers[0]) / int(period)
+            if limit > 0:
+                count = min(count, max(1, int(limit + 0.5)))
+    return max(1, count)
+
+
+def memory_bytes() -> int:
+    """Return how much memory this process may use: the machine's, bounded by the cgroup's limit."""
+    total = 8 << 30
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = _cgroup("memory.max", "memory/memory.limit_in_bytes")
+    if limit:
+        with contextlib.suppress(ValueError):
+            total = min(total, int(limit))
+    return total
+
+
+def _cgroup(unified: str, legacy: str) -> str | None:
+    """Return the content of a cgroup file, version 2 first, from this process's own group upwards."""
+    if not LINUX:
+        return None
+    for path in _cgroup_paths(unified, legacy):
+        with contextlib.suppress(OSError), open(path) as file:
+            value = file.read().strip()
+            if value and not value.startswith("max"):
+                return value
+    return None
+
+
+def _cgroup_paths(unified: str, legacy: str) -> list[str]:
+    paths = []
+    if unified:
+        with contextlib.suppress(OSError), open("/proc/self/cgroup") as file:
+            for line in file:
+                if line.startswith("0::"):
+                    group = line[3:].strip().strip("/")
+                    parts = group.split("/") if group else []
+                    paths += [
+                        os.path.join("/sys/fs/cgroup", *parts[:depth], unified) for depth in range(len(parts), -1, -1)
+                    ]
+    return [*paths, os.path.join("/sys/fs/cgroup", legacy)]
