@@ -188,9 +188,7 @@ class Engine:
         if isinstance(message, Done):
             self._on_result(worker, task, message)
         elif isinstance(message, Begun):
-            worker.begun = True
-            if task.job.progress:
-                task.emit(Started(id=task.id, operation=task.operation.name, attempt=task.attempts))
+            task.emit(Started(id=task.id, operation=task.operation.name, attempt=task.attempts))
         elif isinstance(message, ProgressMade):
             stages = {name: Stage(percent=percent) for name, percent in message.stages.items()} or UNSET
             text = UNSET if message.text is None else message.text
@@ -243,7 +241,7 @@ class Engine:
             error: MediaError = Internal("Worker processes cannot start.", detail=worker.last_words() or None)
             self._finish(task, failed(task.operation.name, error))
             return
-        if not worker.begun and task.lost_starts < MAX_LOST_STARTS:
+        if worker.unread and task.lost_starts < MAX_LOST_STARTS:
             task.lost_starts += 1
             task.attempts -= 1
             self.scheduler.add(task)

@@ -51,7 +51,7 @@ class Ready(Message, frozen=True):
 
 
 class Begun(Message, frozen=True):
-    """From a worker: it has taken the job, and answers for it from here on."""
+    """From a worker: it has taken a job that asked for events."""
 
 
 class Temporary(Message, frozen=True):

@@ -5,6 +5,7 @@ has no passing of descriptors to a child: `CAN_POOL` is False there, and jobs ru
 """
 
 import contextlib
+import functools
 import os
 import select
 import signal
@@ -74,6 +75,7 @@ def resident_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+@functools.cache
 def cores() -> int:
     """Return how many cores this process may use: its affinity, bounded by the cgroup's CPU quota."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -88,6 +90,7 @@ def cores() -> int:
     return max(1, count)
 
 
+@functools.cache
 def memory_bytes() -> int:
     """Return how much memory this process may use: the machine's, bounded by the cgroup's limit."""
     total = 8 << 30

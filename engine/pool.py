@@ -27,6 +27,7 @@ from mediamill.engine.task import Task
 _START = "from mediamill.engine.worker import main; main()"
 _QUIET_LIBRARIES = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 TAIL_BYTES = 2000
+READ_BYTES = 1 << 18
 
 
 class Worker:
@@ -35,7 +36,7 @@ class Worker:
     Attributes:
         task: The task it runs, None while it is idle.
         ready: Whether it has started.
-        begun: Whether it has taken its task.
+        unread: Whether it died before it had read its task, which then costs no attempt.
         request: The request of its task the host has not answered yet.
         commit: The hand-over of its task's outputs, once it came.
         jobs: How many jobs it has done.
@@ -69,7 +70,7 @@ class Worker:
         self.unsent = bytearray(pack(Setup(settings)))
         self.task: Task | None = None
         self.ready = False
-        self.begun = False
+        self.unread = False
         self.commit: Commit | None = None
         self.request: str | None = None
         self.temporaries: list[bytes] = []
@@ -84,7 +85,7 @@ class Worker:
 
     def assign(self, task: Task) -> None:
         """Note that the worker is to run a task."""
-        self.task, self.begun, self.commit, self.request = task, False, None, None
+        self.task, self.commit, self.request = task, None, None
         self.temporaries.clear()
 
     def release(self) -> None:
@@ -151,11 +152,11 @@ class Pool:
             os.killpg(worker.pid, signal.SIGKILL)
         worker.process.kill()
         worker.process.wait()
-        self._read(worker)
+        self._read(worker, drain=True)
         self._bury(worker)
 
     def retire(self, worker: Worker) -> None:
-        """Let an idle worker go: it ends with its socket."""
+        """End an idle worker; its death is no event."""
         self._forget(worker)
         worker.process.kill()
         worker.process.wait()
@@ -197,18 +198,24 @@ class Pool:
                 pass
             except OSError:
                 worker.unsent.clear()
+                worker.unread = True
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.unsent else 0)
         key = self.selector.get_key(worker.socket)
         if key.events != wanted:
             self.selector.modify(worker.socket, wanted, key.data)
 
-    def _read(self, worker: Worker) -> bool:
-        """Take all that has come; return whether the worker still lives and speaks sense."""
-        while True:
+    def _read(self, worker: Worker, *, drain: bool = False) -> bool:
+        """Take what has come, or with `drain` all of it; return whether the worker still lives and speaks sense."""
+        data = b""
+        while drain or len(data) in (0, READ_BYTES):
             try:
-                data = worker.socket.recv(1 << 18)
+                data = worker.socket.recv(READ_BYTES)
             except BlockingIOError:
                 return True
+            except ConnectionResetError:
+                # Linux resets a socket pair whose other end was closed with bytes unread in it.
+                worker.unread = True
+                return False
             except OSError:
                 return False
             if not data:
@@ -221,6 +228,7 @@ class Pool:
                 self._take(worker, message)
             if worker not in self.workers:
                 return True
+        return True
 
     def _take(self, worker: Worker, message: Any) -> None:
         if isinstance(message, Ready):

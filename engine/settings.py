@@ -37,7 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     long_timeout_ms: Annotated[int, Meta(ge=0, description="A long job's limit where it sets none; 0: none.")] = 0
     grace: Annotated[float, Meta(ge=0, le=3600, description="Seconds running jobs get after a first SIGTERM.")] = 10.0
     max_line_bytes: Annotated[int, Meta(ge=1024, description="The longest job line that is read.")] = MAX_LINE_BYTES
-    recycle_jobs: Annotated[int, Meta(ge=1, description="Jobs a worker does before a fresh one takes over.")] = 500
+    recycle_jobs: Annotated[int, Meta(ge=1, description="Jobs a worker does before a fresh one takes over.")] = 2000
     recycle_memory: Annotated[
         int, Meta(ge=1 << 20, description="Resident bytes above which an idle worker is replaced.")
     ] = 1 << 30

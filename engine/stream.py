@@ -57,6 +57,7 @@ class Stream:
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
         self._engine.pool.selector.register(self._wake_out, selectors.EVENT_READ, self._on_wake)
+        self._window = settings.window
         self._writes = writes
         self._spool = Spool()
         self._reader = Reader(reads, self._wake)
@@ -136,7 +137,7 @@ class Stream:
 
     def _admit(self) -> None:
         """Take held lines for as long as the window has room, then open or close the reader's gate."""
-        while self._held and (self._unanswered < self._settings.window or self._refusing):
+        while self._held and (self._unanswered < self._window or self._refusing):
             line = self._held.popleft()
             self._held_bytes -= len(line) if isinstance(line, bytes) else 0
             self._handle(line)

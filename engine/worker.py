@@ -133,7 +133,6 @@ def serve(sock: socket.socket) -> NoReturn:
     while True:
         message = connection.receive()
         if isinstance(message, Run):
-            connection.send(Begun())
             result = _run(message, registry, settings, connection)
             connection.send(Done(result, platform.resident_bytes()))
 
@@ -144,6 +143,8 @@ def _run(message: Run, registry: Registry, settings: Settings, connection: Conne
     try:
         operation = registry[message.operation]
         job = msgspec.msgpack.decode(message.job, type=operation.params)
+        if job.progress:
+            connection.send(Begun())
         result = execute(operation, job, settings, channel, message.threads)
         if channel.committed and result.success:
             return None

@@ -1,0 +1,63 @@
+"""One job, one result line, in this very process."""
+
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+from mediamill.engine import platform
+from mediamill.engine.inprocess import run_typed
+from mediamill.engine.registry import Registry
+from mediamill.engine.settings import Settings, load
+from mediamill.engine.stdio import protect
+from mediamill.protocol.controls import Control
+from mediamill.protocol.decode import decode_line
+from mediamill.protocol.errors import CODES, Cancelled, InvalidJob
+from mediamill.protocol.job import Job
+from mediamill.protocol.results import Result, encode, failed
+
+
+def process(job: str, flags: dict[str, Any]) -> int:
+    """Run the job and print its result; return 0, or the exit status of its error's code.
+
+    Args:
+        job: The job as JSON, or `-` for stdin.
+        flags: The settings the command line gave.
+    """
+    settings, _ = load(flags)
+    line = sys.stdin.buffer.read() if job == "-" else os.fsencode(job)
+    _, writes = protect()
+    registry = Registry(settings.operations_path)
+    message = decode_line(line.strip(), registry)
+    if isinstance(message, Control):
+        message = failed("unknown", InvalidJob("process takes a job; controls belong to the stream.", field="control"))
+    signalled: list[int] = []
+    if isinstance(message, Job):
+        message = _run(message, registry, settings, signalled)
+    _write(writes, encode(message) + b"\n")
+    if signalled:
+        return 128 + signalled[0]
+    return CODES[message.error_info.code].exit_status if message.error_info else 0
+
+
+def _run(job: Job, registry: Registry, settings: Settings, signalled: list[int]) -> Result:
+    """Run the job here, or in a worker where it has limits only a kill can keep, or is made of jobs."""
+    if registry[str(job.__struct_config__.tag)].expand is not None or job.timeout_ms or job.stall_ms:
+        from mediamill.engine.pooled import run_pooled
+
+        return run_pooled([job], registry, settings)[0]
+
+    def stop(number: int, _: object) -> NoReturn:
+        signalled.append(number)
+        raise Cancelled("The job was stopped by a signal.")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    platform.limit_self(settings.worker_memory)
+    return run_typed(job, registry, settings)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
