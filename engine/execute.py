@@ -31,8 +31,10 @@ def execute(operation: Operation, job: Job, settings: Settings, channel: Channel
         if context.outputs.moves:
             channel.commit(context.outputs.moves, result)
             context.outputs.publish()
-    except Exception as error:
+    except BaseException as error:
         context.outputs.discard()
+        if not isinstance(error, Exception):
+            raise
         return failed(operation.name, to_media_error(error), elapsed_ms=_since(started), **identity)
     return result
 

@@ -1,13 +1,16 @@
 """The executor of one-shot commands: the job runs in this very process, so nothing has to start."""
 
-from typing import Any
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 from mediamill.engine.context import LocalChannel
 from mediamill.engine.execute import execute
 from mediamill.engine.registry import Registry
 from mediamill.engine.settings import Settings
 from mediamill.protocol.decode import reject, to_job
-from mediamill.protocol.errors import InvalidJob, MediaError
+from mediamill.protocol.errors import Cancelled, InvalidJob, MediaError
 from mediamill.protocol.job import Job
 from mediamill.protocol.results import Result
 
@@ -32,3 +35,21 @@ def run_typed(job: Job, registry: Registry, settings: Settings) -> Result:
         raise InvalidJob(f"{operation.name} runs other jobs and needs the stream.", field="operation")
     limit = job.timeout_ms or (settings.timeout_ms if operation.lane == "short" else settings.long_timeout_ms)
     return execute(operation, job, settings, LocalChannel(limit), settings.worker_count)
+
+
+@contextmanager
+def signals_cancel() -> Iterator[list[int]]:
+    """Have SIGTERM and SIGINT cancel the job that runs in this process; yields the signals that came."""
+    came: list[int] = []
+
+    def stop(number: int, _: object) -> NoReturn:
+        came.append(number)
+        raise Cancelled("The job was stopped by a signal.")
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, stop) for number in numbers]
+    try:
+        yield came
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

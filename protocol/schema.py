@@ -21,7 +21,7 @@ def protocol_schema(jobs: Sequence[type[Job]]) -> dict[str, Any]:
     Args:
         jobs: The declared job type of each operation.
     """
-    kinds = [*jobs, *CONTROLS.values(), Result, *EVENTS]
+    kinds: list[type[msgspec.Struct]] = [*jobs, *CONTROLS.values(), Result, *EVENTS]
     refs, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     names = {ref["$ref"].rsplit("/", 1)[1]: _public(kind) for ref, kind in zip(refs, kinds, strict=True)}
     definitions = _rename({names.get(name, name): body for name, body in components.items()}, names)

@@ -70,7 +70,8 @@ def _descriptions(kind: Any) -> Iterable[str]:
 def _metavar(members: list[Any]) -> str:
     if any(get_origin(member) is Literal for member in members):
         return "NAME"
-    return {int: "N", float: "X", str: "TEXT"}.get(next((m for m in members if m in (int, float, str)), None), "VALUE")
+    names = {int: "N", float: "X", str: "TEXT"}
+    return next((names[member] for member in members if member in names), "VALUE")
 
 
 def _scalar(members: list[Any]) -> Any:

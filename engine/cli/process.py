@@ -1,18 +1,17 @@
 """One job, one result line, in this very process."""
 
 import os
-import signal
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from mediamill.engine import platform
-from mediamill.engine.inprocess import run_typed
+from mediamill.engine.inprocess import run_typed, signals_cancel
 from mediamill.engine.registry import Registry
 from mediamill.engine.settings import Settings, load
 from mediamill.engine.stdio import protect
 from mediamill.protocol.controls import Control
 from mediamill.protocol.decode import decode_line
-from mediamill.protocol.errors import CODES, Cancelled, InvalidJob
+from mediamill.protocol.errors import CODES, InvalidJob
 from mediamill.protocol.job import Job
 from mediamill.protocol.results import Result, encode, failed
 
@@ -47,14 +46,11 @@ def _run(job: Job, registry: Registry, settings: Settings, signalled: list[int])
 
         return run_pooled([job], registry, settings)[0]
 
-    def stop(number: int, _: object) -> NoReturn:
-        signalled.append(number)
-        raise Cancelled("The job was stopped by a signal.")
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
     platform.limit_self(settings.worker_memory)
-    return run_typed(job, registry, settings)
+    with signals_cancel() as came:
+        result = run_typed(job, registry, settings)
+    signalled.extend(came)
+    return result
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -1,0 +1,168 @@
+"""An operation as people type it: files in, flags from its declaration, a bar while it runs, a table at the end."""
+
+import argparse
+import glob
+import os
+import sys
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from mediamill.engine.cli.commands import complain
+from mediamill.engine.cli.flags import add_flags, given
+from mediamill.engine.registry import Operation, Registry
+from mediamill.engine.settings import Settings, load
+from mediamill.engine.stdio import protect
+from mediamill.protocol.decode import to_job
+from mediamill.protocol.errors import BY_CODE, CODES, InputNotFound, InvalidJob, MediaError
+from mediamill.protocol.job import Job
+from mediamill.protocol.results import Result, encode
+
+_NOT_TYPED = ("id", "progress", "meta", "input", "inputs", "cache")
+
+
+def run_operation(operation: Operation, rest: list[str], registry: Registry) -> int:
+    """Run an operation over the named files.
+
+    Returns:
+        0, or the exit status of the first failure.
+    """
+    fields = {field.name: field for field in msgspec.structs.fields(operation.params)}
+    if operation.expand is not None:
+        raise InvalidJob(f"{operation.name} takes a file of jobs: mediamill batch --file FILE.")
+    parser = _parser(operation, takes_files="input" in fields or "inputs" in fields)
+    arguments = parser.parse_args(rest)
+    settings, _ = load(given(arguments, Settings))
+    jobs = [to_job(raw, registry) for raw in _jobs(operation, fields, arguments)]
+    if arguments.json:
+        _, writes = protect()
+        results = _run(jobs, registry, settings, quiet=True)
+        with os.fdopen(writes, "wb") as out:
+            out.writelines(encode(result) + b"\n" for result in results)
+    else:
+        results = _run(jobs, registry, settings, quiet=False)
+        _report(results)
+    bad = next((result for result in results if not result.success), None)
+    return CODES[bad.error_info.code].exit_status if bad is not None and bad.error_info else 0
+
+
+def _parser(operation: Operation, *, takes_files: bool) -> argparse.ArgumentParser:
+    example = msgspec.json.encode(operation.example).decode()
+    parser = argparse.ArgumentParser(
+        prog=f"mediamill {operation.name}",
+        description=operation.summary,
+        epilog=f"The same as a job line: {example}",
+        allow_abbrev=False,
+    )
+    if takes_files:
+        parser.add_argument("files", nargs="+", metavar="INPUT", help="Files, folders or globs.")
+    add_flags(parser, operation.params, skip=_NOT_TYPED)
+    parser.add_argument("--workers", type=int, default=argparse.SUPPRESS, help="Worker processes; 0: one per core.")
+    parser.add_argument("--json", action="store_true", help="Print result lines instead of a table.")
+    return parser
+
+
+def _jobs(operation: Operation, fields: dict[str, Any], arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Make the raw jobs: one per file, or one for all where the operation takes several inputs."""
+    values = given(arguments, operation.params)
+    raw: dict[str, Any] = {"operation": operation.name, **values}
+    if "output_dir" in fields and not {"output", "output_dir", "inline", "in_place"} & values.keys():
+        raw["output_dir"] = "."
+    if not hasattr(arguments, "files"):
+        return [raw]
+    files = _files(arguments.files, operation.medium)
+    if "inputs" in fields:
+        return [raw | {"inputs": files}]
+    if len(files) > 1 and "output" in values:
+        raise InvalidJob("--output names one file; use --output-dir with several inputs.", field="output")
+    return [raw | {"input": file} for file in files]
+
+
+def _files(patterns: list[str], medium: str) -> list[str]:
+    """Return the files that names, globs and folders stand for, each once.
+
+    Folders give the files in them that look like the operation's medium by their suffix.
+    """
+    found: list[str] = []
+    for pattern in patterns:
+        if os.path.isdir(pattern):
+            found += sorted(
+                entry.path for entry in os.scandir(pattern) if entry.is_file() and _fits(entry.name, medium)
+            )
+        elif os.path.exists(pattern) or not glob.has_magic(pattern):
+            found.append(pattern)
+        else:
+            matches = sorted(match for match in glob.glob(pattern, recursive=True) if os.path.isfile(match))
+            if not matches:
+                raise InputNotFound(f"No file matches {pattern!r}.", field="input", received=pattern)
+            found += matches
+    if not found:
+        raise InputNotFound(f"No file of this kind in {' '.join(patterns)}.", field="input")
+    return list(dict.fromkeys(found))
+
+
+_SUFFIXES = {
+    "images": ".jpg .jpeg .png .gif .webp .tif .tiff .avif .heic .heif .bmp .ico .jp2 .psd .svg .svgz",
+    "video": ".mp4 .m4v .mov .webm .mkv .avi .ts",
+    "audio": ".mp3 .m4a .aac .wav .flac .ogg .opus .aiff .mp4 .mov .mkv .webm",
+    "documents": ".pdf",
+}
+
+
+def _fits(name: str, medium: str) -> bool:
+    suffixes = _SUFFIXES.get(medium)
+    return not name.startswith(".") and (suffixes is None or name.lower().endswith(tuple(suffixes.split())))
+
+
+def _run(jobs: list[Job], registry: Registry, settings: Settings, *, quiet: bool) -> list[Result]:
+    """Run one job here, several in workers, with a bar where somebody looks on."""
+    if len(jobs) == 1 and not jobs[0].timeout_ms and not jobs[0].stall_ms:
+        from mediamill.engine.inprocess import run_typed, signals_cancel
+
+        with signals_cancel():
+            return [run_typed(jobs[0], registry, settings)]
+    from mediamill.engine.pooled import run_pooled
+
+    if quiet or not sys.stderr.isatty():
+        return run_pooled(jobs, registry, settings)
+    from mediamill.engine.cli.bar import bar
+
+    with bar(len(jobs)) as advance:
+        return run_pooled(jobs, registry, settings, lambda _, result: advance())
+
+
+def _report(results: list[Result]) -> None:
+    """Print what was made, then what failed."""
+    rows = [
+        (output.path or "(inline)", output.format, _size(output.width, output.height), _bytes(output.size_bytes))
+        for result in results
+        for output in result.outputs
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    for row in rows:
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True))
+        sys.stdout.write(f"{cells}  {row[3]:>9}\n")
+    for result in results:
+        if result.success and not result.outputs and isinstance(result.metadata, dict):
+            sys.stdout.write(msgspec.json.format(msgspec.json.encode(result.metadata), indent=2).decode() + "\n")
+    sys.stdout.flush()
+    for result in results:
+        if result.error_info is not UNSET:
+            complain(_error(result))
+
+
+def _error(result: Result) -> MediaError:
+    assert result.error_info is not UNSET
+    expected = result.error_info.expected
+    return BY_CODE[result.error_info.code](str(result.error), expected=None if expected is UNSET else expected)
+
+
+def _size(width: int, height: int) -> str:
+    return f"{width}x{height}" if width or height else "-"
+
+
+def _bytes(count: int) -> str:
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.2f} MB"
