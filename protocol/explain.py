@@ -43,11 +43,11 @@ def explain(error: msgspec.ValidationError, raw: dict[str, Any], kind: type[Stru
         return InvalidJob(
             f"Missing field {missing!r}." + (f" Is {typed!r} meant to be it?" if typed else ""),
             field=missing,
-            expected=_expected(_type_at(kind, [*steps, match[1]])),
+            expected=describe(_type_at(kind, [*steps, match[1]])),
             suggestion=match[1] if typed else None,
         )
     received = _value_at(raw, steps)
-    expected = _expected(_type_at(kind, steps)) or _plain(reason)
+    expected = describe(_type_at(kind, steps)) or _plain(reason)
     suggestion = None
     choices = _choices(_type_at(kind, steps))
     if choices and isinstance(received, str):
@@ -139,7 +139,7 @@ def _choices(kind: Any) -> list[str]:
     ]
 
 
-def _expected(kind: Any) -> str | None:
+def describe(kind: Any) -> str | None:
     """Describe a declared type in words: `integer 1..100 or null`, `one of a, b`."""
     if kind is None:
         return None
@@ -157,7 +157,7 @@ def _describe(member: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(bare))
     if origin in (list, tuple):
-        return f"array of {_expected(get_args(bare)[0])}{bounds}"
+        return f"array of {describe(get_args(bare)[0])}{bounds}"
     if bare is type(None):
         return "null"
     if isinstance(bare, type) and issubclass(bare, Struct):
