@@ -83,6 +83,7 @@ class JobContext:
         self._threads = threads
         self._limits = settings.limits
         self._inputs = Inputs(self._limits, settings.roots)
+        self._blobs: dict[tuple[str, str], Blob] | None = None
         self._percent = 0.0
         self._last = 0.0
         self.outputs = Outputs(
@@ -107,7 +108,22 @@ class JobContext:
     def read(self, source: Source, field: str = "input") -> Blob:
         """Open, check and read an input."""
         self._channel.check()
-        return self._inputs.read(source, field)
+        if self._blobs is None:
+            return self._inputs.read(source, field)
+        key = (field, repr(source))
+        if key not in self._blobs:
+            self._blobs[key] = self._inputs.read(source, field)
+        return self._blobs[key]
+
+    def remember(self) -> None:
+        """Keep inputs once they are read, so that their digests tell what the job read."""
+        self._blobs = {}
+
+    def digests(self) -> list[str]:
+        """Return the SHA-256 of each input read since `remember`, in the order of reading."""
+        import hashlib
+
+        return [hashlib.sha256(blob.data).hexdigest() for blob in (self._blobs or {}).values()]
 
     def reserve(self, memory_bytes: int) -> None:
         """Wait until this much memory may be used."""

@@ -7,6 +7,7 @@ from mediamill.engine.context import Channel, JobContext
 from mediamill.engine.funnel import to_media_error
 from mediamill.engine.registry import Operation
 from mediamill.engine.settings import Settings
+from mediamill.operations.contract import Metadata
 from mediamill.protocol.job import Job
 from mediamill.protocol.results import Output, Result, failed, path_fields
 
@@ -25,7 +26,12 @@ def execute(operation: Operation, job: Job, settings: Settings, channel: Channel
     identity: dict[str, Any] = {"id": job.id, "meta": job.meta}
     context = JobContext(job, settings, channel, threads)
     try:
-        result = _dry_run(operation, job, context) if job.dry_run else _run(operation, job, context)
+        if job.dry_run:
+            result = _dry_run(operation, job, context)
+        elif job.cache == "off":
+            result = _run(operation, job, context)
+        else:
+            result = _run_cached(operation, job, context, settings)
         result.id, result.meta = job.id, job.meta
         result.elapsed_ms = _since(started)
         if context.outputs.moves:
@@ -41,8 +47,38 @@ def execute(operation: Operation, job: Job, settings: Settings, channel: Channel
 
 def _run(operation: Operation, job: Job, context: JobContext) -> Result:
     assert operation.run is not None
-    metadata = operation.run(job, context)
+    return _success(operation, context, operation.run(job, context))
+
+
+def _success(operation: Operation, context: JobContext, metadata: Metadata) -> Result:
     return Result(success=True, operation=operation.name, outputs=context.outputs.results(), metadata=metadata)
+
+
+def _run_cached(operation: Operation, job: Job, context: JobContext, settings: Settings) -> Result:
+    """Use what is stored of the same work, or do the work and store it.
+
+    Work that read more than its plan did, or skipped an output, is not stored: its key would not tell all of it.
+    """
+    from mediamill.engine.cache import Cache, cache_key
+
+    assert operation.plan is not None
+    context.remember()
+    plan = operation.plan(job, context)
+    digests = context.digests()
+    key = cache_key(job, digests)
+    cache = Cache(settings.cache_dir, settings.cache_bytes)
+    hit = cache.find(key) if job.cache == "use" else None
+    if hit is not None and len(hit.data) == len(plan.targets):
+        by_target = dict(zip(plan.targets, zip(hit.entry.outputs, hit.data, strict=True), strict=True))
+        for target in context.claim(plan):
+            stored, data = by_target[target]
+            context.write(target, data, **stored.facts, cached=True)
+        return _success(operation, context, hit.entry.metadata)
+    result = _run(operation, job, context)
+    written = context.outputs.written()
+    if context.digests() == digests and written is not None and len(written) == len(plan.targets):
+        cache.store(key, result.outputs, written, result.metadata)
+    return result
 
 
 def _dry_run(operation: Operation, job: Job, context: JobContext) -> Result:

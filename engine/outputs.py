@@ -105,6 +105,21 @@ class Outputs:
         """Return what was made, in the order of the plan."""
         return [self._made[target] for target in self._order if target in self._made]
 
+    def written(self) -> list[bytes] | None:
+        """Return the bytes of the outputs, in their order; None where one was not written by this job."""
+        sources = {move.target: move.source for move in self.moves}
+        found = []
+        for target in self._order:
+            output = self._made.get(target)
+            if output is None or output.skipped is not UNSET:
+                return None
+            if output.data_base64 is not UNSET:
+                found.append(output.data_base64)
+                continue
+            with open(sources[self._real[target]], "rb") as file:
+                found.append(file.read())
+        return found
+
     def publish(self) -> None:
         """Rename everything to its place; where one fails, none stays."""
         try:

@@ -46,6 +46,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
     operations_path: Annotated[tuple[str, ...], Meta(description="Folders with further operations.")] = ()
     fsync: Annotated[bool, Meta(description="Flush outputs to the disk before their result is sent.")] = True
+    cache_dir: Annotated[str, Meta(min_length=1, description="Where jobs with `cache` store their outputs.")] = (
+        "~/.cache/mediamill"
+    )
+    cache_bytes: Annotated[int, Meta(ge=0, description="How large that store may get.")] = 1 << 30
     max_input_bytes: Annotated[int, Meta(ge=1, description="The largest file read into memory.")] = 256 << 20
     max_pixels: Annotated[int, Meta(ge=1, description="The most pixels of one picture.")] = 100_000_000
     max_side: Annotated[int, Meta(ge=1, description="The most pixels of one side.")] = 32_767
