@@ -90,7 +90,8 @@ def _errors_page() -> str:
 def _settings_page() -> str:
     intro = (
         "Each is a flag (`--worker-memory 2G`), a variable (`MEDIAMILL_WORKER_MEMORY=2G`) or a key of `[engine]` in "
-        "`mediamill.toml` (`worker_memory = \"2G\"`), in this order. `mediamill doctor` prints what is in force and why."
+        '`mediamill.toml` (`worker_memory = "2G"`), in this order. `mediamill doctor` prints what is in force, '
+        "and why."
     )
     return "\n\n".join(["# Settings", intro, _table(Settings, ())]) + "\n"
 

@@ -1,11 +1,13 @@
 """A job made of other jobs: each of them goes through the engine on its own, and one result tells of all."""
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
 
+from mediamill.engine.context import EVENT_INTERVAL
 from mediamill.engine.funnel import to_media_error
 from mediamill.engine.task import State, Task
 from mediamill.protocol.decode import reject, to_job
@@ -36,6 +38,7 @@ class Composite:
         self._live: dict[int, Task] = {}
         self._error: MediaError | None = None
         self._feeding = False
+        self._told = 0.0
 
     def start(self) -> None:
         """Submit the first parts; a composite without parts is answered at once."""
@@ -79,7 +82,11 @@ class Composite:
         except MediaError as error:
             self._results[index] = reject(raw, error)
             return
-        quiet: dict[str, Any] = {"progress": False, "dry_run": job.dry_run or self.task.job.dry_run}
+        quiet: dict[str, Any] = {
+            "progress": False,
+            "dry_run": job.dry_run or self.task.job.dry_run,
+            "priority": job.priority or self.task.job.priority,
+        }
         part = self._engine.submit(msgspec.structs.replace(job, **quiet), partial(self._on_part, index))
         if part.state is not State.DONE:
             self._live[index] = part
@@ -87,8 +94,10 @@ class Composite:
     def _on_part(self, index: int, _: Task, result: Result) -> None:
         self._live.pop(index, None)
         self._results[index] = result
-        done = sum(known is not None for known in self._results)
-        if self.task.job.progress:
+        now = time.monotonic()
+        if self.task.job.progress and now - self._told >= EVENT_INTERVAL:
+            self._told = now
+            done = sum(known is not None for known in self._results)
             self.task.emit(Progress(id=self.task.id, percent=round(100 * done / len(self._results), 1)))
         self._feed()
 

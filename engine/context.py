@@ -18,7 +18,13 @@ EVENT_INTERVAL = 0.25
 
 
 class Channel(Protocol):
-    """What a running job says to whoever started it."""
+    """What a running job says to whoever started it.
+
+    Attributes:
+        warm: Whether the process does more jobs after this one.
+    """
+
+    warm: bool
 
     def announce(self, path: str) -> None:
         """Name a temporary file before it is made."""
@@ -44,6 +50,8 @@ class Channel(Protocol):
 
 class LocalChannel:
     """A channel for a job that runs in the engine's own process: nobody listens, only the clock runs."""
+
+    warm = False
 
     def __init__(self, timeout_ms: int = 0) -> None:
         self._timeout_ms = timeout_ms
@@ -101,6 +109,11 @@ class JobContext:
         return self._threads
 
     @property
+    def warm(self) -> bool:
+        """Whether this process does more jobs after this one."""
+        return self._channel.warm
+
+    @property
     def limits(self) -> Limits:
         """The limits in force."""
         return self._limits
@@ -147,7 +160,8 @@ class JobContext:
         if now - self._last < EVENT_INTERVAL:
             return
         self._last = now
-        self._percent = max(self._percent, min(100.0, percent))
+        if percent > self._percent:
+            self._percent = min(100.0, percent)
         self._channel.progress(self._percent, message, stages)
 
     def check(self) -> None:

@@ -107,9 +107,8 @@ class Engine:
         if task in self._composites:
             self._composites[task].abort(error)
         elif task.state is State.QUEUED:
-            leader = self._by_key.get(task.key) if task.key else None
-            if leader is not None and task in leader.followers:
-                leader.followers.remove(task)
+            if task.leader is not None:
+                task.leader.followers.remove(task)
             else:
                 self.scheduler.drop(task)
             self._finish_alone(task, failed(task.operation.name, error))
@@ -158,6 +157,7 @@ class Engine:
             self._by_key[task.key] = task
             return False
         leader.followers.append(task)
+        task.leader = leader
         self.merged += 1
         return True
 
@@ -192,7 +192,8 @@ class Engine:
         elif isinstance(message, ProgressMade):
             stages = {name: Stage(percent=percent) for name, percent in message.stages.items()} or UNSET
             text = UNSET if message.text is None else message.text
-            task.emit(Progress(id=task.id, percent=message.percent, message=text, stages=stages))
+            task.percent = max(task.percent, message.percent)
+            task.emit(Progress(id=task.id, percent=task.percent, message=text, stages=stages))
         elif isinstance(message, Encoded):
             fields = {name: getattr(message, name) for name in message.__struct_fields__}
             task.emit(OutputMade(id=task.id, **fields))
@@ -308,7 +309,9 @@ class Engine:
         self._forget_key(task)
         if followers:
             leader, *rest = followers
-            leader.followers = rest
+            leader.followers, leader.leader = rest, None
+            for follower in rest:
+                follower.leader = leader
             if leader.key:
                 self._by_key[leader.key] = leader
             self.scheduler.add(leader)

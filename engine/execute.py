@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+import msgspec
+
 from mediamill.engine.context import Channel, JobContext
 from mediamill.engine.funnel import to_media_error
 from mediamill.engine.registry import Operation
@@ -38,10 +40,11 @@ def execute(operation: Operation, job: Job, settings: Settings, channel: Channel
             channel.commit(context.outputs.moves, result)
             context.outputs.publish()
     except BaseException as error:
+        failure = to_media_error(error)  # before anything else, because it gives memory back where that ran out
         context.outputs.discard()
-        if not isinstance(error, Exception):
+        if isinstance(error, KeyboardInterrupt):
             raise
-        return failed(operation.name, to_media_error(error), elapsed_ms=_since(started), **identity)
+        return failed(operation.name, failure, elapsed_ms=_since(started), **identity)
     return result
 
 
@@ -51,6 +54,9 @@ def _run(operation: Operation, job: Job, context: JobContext) -> Result:
 
 
 def _success(operation: Operation, context: JobContext, metadata: Metadata) -> Result:
+    if metadata is not None:
+        # What is no JSON fails here, before any output is published, and not where the result is written.
+        metadata = msgspec.json.decode(msgspec.json.encode(metadata))
     return Result(success=True, operation=operation.name, outputs=context.outputs.results(), metadata=metadata)
 
 

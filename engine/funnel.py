@@ -1,7 +1,6 @@
 """The one place where exceptions become errors of the table."""
 
 import errno
-import traceback
 
 from mediamill.protocol.errors import DependencyMissing, DiskFull, Internal, MediaError, OutOfMemory
 
@@ -16,10 +15,14 @@ def to_media_error(error: BaseException) -> MediaError:
     if isinstance(error, MediaError):
         return error
     if isinstance(error, MemoryError):
+        # What the failed frames hold is what filled the memory, and the answer needs some of it.
+        error.__traceback__ = error.__context__ = None
         return OutOfMemory("The job needed more memory than a worker may use.", detail=str(error) or None)
     if isinstance(error, OSError) and error.errno in _FULL:
         return DiskFull(f"No room for the output: {error}.")
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("mediamill"):
         return DependencyMissing(f"The library {error.name} is not installed.", expected=error.name)
+    import traceback
+
     trace = "".join(traceback.format_exception(error))
     return Internal(f"Unexpected {type(error).__name__} in the engine.", detail=trace[-1500:])

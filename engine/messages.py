@@ -14,6 +14,8 @@ from mediamill.engine.settings import Settings
 from mediamill.protocol.results import Result
 
 _HEADER = struct.Struct("<I")
+MAX_BYTES = 1 << 30
+"""No message is larger; a length above it is garbage."""
 
 
 class Message(Struct, frozen=True, array_like=True, tag=True):
@@ -136,6 +138,8 @@ class Unpacker:
         start = 0
         while len(self._buffer) - start >= _HEADER.size:
             (size,) = _HEADER.unpack_from(self._buffer, start)
+            if size > MAX_BYTES:
+                raise msgspec.DecodeError(f"A message of {size} bytes is none.")
             end = start + _HEADER.size + size
             if len(self._buffer) < end:
                 break

@@ -48,7 +48,7 @@ class Outputs:
         inline: Whether results carry the bytes.
         roots: Folders outputs must be under; none: anywhere.
         fsync: Whether bytes and names are flushed to the disk.
-        announce: Is called with each temporary path before the file is made.
+        announce: Is called with each temporary file's path, and each missing folder's, before it is made.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Outputs:
         try:
             publish(self.moves, fsync=self._fsync)
         except OSError as error:
-            raise _write_error(error, self.moves[0].target) from None
+            raise _write_error(error, error.filename2 or self.moves[0].target) from None
 
     def discard(self) -> None:
         """Remove every temporary file and every folder made for them."""
@@ -156,6 +156,13 @@ class Outputs:
             raise _write_error(error, path) from None
         if stat.S_ISDIR(status.st_mode):
             raise _is_folder(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise OutputUnwritable(
+                f"Output is a pipe, a socket or a device: {text(path, 200)}",
+                field="output",
+                received=path,
+                expected="a file",
+            )
         if (status.st_dev, status.st_ino) in inputs:
             if self._in_place:
                 return True
@@ -183,6 +190,7 @@ class Outputs:
             folder = os.path.dirname(folder)
         try:
             for name in reversed(missing):
+                self._announce(name)
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name)
                     self._folders.append(name)
@@ -196,7 +204,11 @@ class Outputs:
         try:
             if len(os.fsencode(os.path.basename(real))) > 255:
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-            descriptor = os.open(temporary, _FLAGS, 0o666)
+            try:
+                descriptor = os.open(temporary, _FLAGS, 0o666)
+            except FileNotFoundError:  # another job had made the folder, failed, and taken it away again
+                self._make_folders(os.path.dirname(real), target.path)
+                descriptor = os.open(temporary, _FLAGS, 0o666)
             self.moves.append(Move(temporary, real, self._overwrite == "error"))
             try:
                 view = memoryview(data)
@@ -224,7 +236,8 @@ def publish(moves: Sequence[Move], *, fsync: bool, resume: bool = False) -> None
         resume: Whether earlier renames may have happened already, because their process died.
 
     Raises:
-        OSError: One failed; outputs that had not existed before are removed again.
+        OSError: One failed; outputs that had not existed before are removed again, as they are when a signal's handler
+            raises in between.
     """
     done: list[str] = []
     try:
@@ -238,14 +251,17 @@ def publish(moves: Sequence[Move], *, fsync: bool, resume: bool = False) -> None
                 os.replace(move.source, move.target)
             if new:
                 done.append(move.target)
-    except OSError:
+    except BaseException:
         for path in done:
             with contextlib.suppress(OSError):
                 os.unlink(path)
         raise
     if fsync and os.name == "posix":
         for folder in {os.path.dirname(move.target) for move in moves}:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            except PermissionError:  # a folder that may be written but not read cannot be flushed
+                continue
             try:
                 os.fsync(descriptor)
             finally:

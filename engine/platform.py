@@ -10,11 +10,14 @@ import os
 import select
 import signal
 import sys
+import time
 
 LINUX = sys.platform.startswith("linux")
 CAN_POOL = os.name == "posix"
 
 _PR_SET_PDEATHSIG = 1
+_CGROUP_ROOT = "/sys/fs/cgroup"
+_OWN_CGROUP = "/proc/self/cgroup"
 
 
 def die_with_parent(parent_pid: int) -> None:
@@ -48,7 +51,7 @@ def reader_gone(fd: int) -> bool:
     poll = select.poll()
     poll.register(fd, 0)
     try:
-        return any(mask & (select.POLLERR | select.POLLNVAL) for _, mask in poll.poll(0))
+        return any(mask & (select.POLLERR | select.POLLHUP | select.POLLNVAL) for _, mask in poll.poll(0))
     except OSError:
         return True
 
@@ -61,6 +64,21 @@ def is_stopped(pid: int) -> bool:
         return os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
         return False
+
+
+def has_ended(pid: int, patience: float = 0.0) -> bool:
+    """Return whether a child of ours has ended, or does within `patience` seconds; it stays to be waited for."""
+    if not hasattr(os, "waitid"):
+        return False
+    deadline = time.monotonic() + patience
+    try:
+        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.002)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def resident_bytes() -> int:
@@ -79,11 +97,10 @@ def resident_bytes() -> int:
 def cores() -> int:
     """Return how many cores this process may use: its affinity, bounded by the cgroup's CPU quota."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cgroup("cpu.max", "cpu/cpu.cfs_quota_us")
-    if quota:
+    for quota in _cgroup("cpu.max", "cpu/cpu.cfs_quota_us"):
         numbers = quota.split()
-        period = numbers[1] if len(numbers) > 1 else _cgroup("", "cpu/cpu.cfs_period_us") or "100000"
-        with contextlib.suppress(ValueError):
+        period = numbers[1] if len(numbers) > 1 else next(iter(_cgroup("", "cpu/cpu.cfs_period_us")), "100000")
+        with contextlib.suppress(ValueError, ZeroDivisionError):
             limit = int(numbers[0]) / int(period)
             if limit > 0:
                 count = min(count, max(1, int(limit + 0.5)))
@@ -96,34 +113,32 @@ def memory_bytes() -> int:
     total = 8 << 30
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = _cgroup("memory.max", "memory/memory.limit_in_bytes")
-    if limit:
+    for limit in _cgroup("memory.max", "memory/memory.limit_in_bytes"):
         with contextlib.suppress(ValueError):
             total = min(total, int(limit))
     return total
 
 
-def _cgroup(unified: str, legacy: str) -> str | None:
-    """Return the content of a cgroup file, version 2 first, from this process's own group upwards."""
-    if not LINUX:
-        return None
-    for path in _cgroup_paths(unified, legacy):
+def _cgroup(unified: str, legacy: str) -> list[str]:
+    """Return the limits a cgroup file sets, from this process's own group upwards: each of them binds."""
+    values: list[str] = []
+    for path in _cgroup_paths(unified, legacy) if LINUX else ():
         with contextlib.suppress(OSError), open(path) as file:
             value = file.read().strip()
             if value and not value.startswith("max"):
-                return value
-    return None
+                values.append(value)
+    return values
 
 
 def _cgroup_paths(unified: str, legacy: str) -> list[str]:
     paths = []
     if unified:
-        with contextlib.suppress(OSError), open("/proc/self/cgroup") as file:
+        with contextlib.suppress(OSError), open(_OWN_CGROUP) as file:
             for line in file:
                 if line.startswith("0::"):
                     group = line[3:].strip().strip("/")
                     parts = group.split("/") if group else []
                     paths += [
-                        os.path.join("/sys/fs/cgroup", *parts[:depth], unified) for depth in range(len(parts), -1, -1)
+                        os.path.join(_CGROUP_ROOT, *parts[:depth], unified) for depth in range(len(parts), -1, -1)
                     ]
-    return [*paths, os.path.join("/sys/fs/cgroup", legacy)]
+    return [*paths, os.path.join(_CGROUP_ROOT, legacy)]

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +27,8 @@ _START = "from mediamill.engine.worker import main; main()"
 _QUIET_LIBRARIES = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 TAIL_BYTES = 2000
 READ_BYTES = 1 << 18
+EXIT_PATIENCE = 0.2
+"""Seconds a worker that has closed its socket may take to end by itself, so that its own cause of death is known."""
 
 
 class Worker:
@@ -76,7 +77,7 @@ class Worker:
         self.temporaries: list[bytes] = []
         self.jobs = 0
         self.stopped_since: float | None = None
-        self.tail: deque[bytes] = deque(maxlen=8)
+        self.tail = bytearray()
 
     @property
     def pid(self) -> int:
@@ -96,7 +97,7 @@ class Worker:
 
     def last_words(self) -> str:
         """Return the end of what it wrote to stderr."""
-        return b"".join(self.tail)[-TAIL_BYTES:].decode("utf-8", "replace").strip()
+        return self.tail.decode("utf-8", "replace").strip()
 
 
 class Pool:
@@ -131,7 +132,7 @@ class Pool:
         self.workers.append(worker)
         self.started += 1
         self.selector.register(worker.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._serve(worker))
-        self.selector.register(worker.errors, selectors.EVENT_READ, lambda _: self._read_errors(worker))
+        self.selector.register(worker.errors, selectors.EVENT_READ, self._listen(worker))
         return worker
 
     def idle(self) -> Worker | None:
@@ -148,18 +149,14 @@ class Pool:
         """Kill a worker now, take its last messages, and report its death."""
         if worker not in self.workers:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(worker.pid, signal.SIGKILL)
-        worker.process.kill()
-        worker.process.wait()
+        _end(worker)
         self._read(worker, drain=True)
         self._bury(worker)
 
     def retire(self, worker: Worker) -> None:
         """End an idle worker; its death is no event."""
         self._forget(worker)
-        worker.process.kill()
-        worker.process.wait()
+        _end(worker)
 
     def close(self) -> None:
         """Kill every worker."""
@@ -170,10 +167,16 @@ class Pool:
             self.retire(worker)
 
     def wake_stopped(self, patience: float) -> None:
-        """Kill workers that a signal has stopped for `patience` seconds: they would never answer."""
+        """Kill workers that a signal has stopped for `patience` seconds, as they would never answer.
+
+        A dead one is buried here too where its socket does not tell, because a child it left behind holds the other
+        end.
+        """
         now = time.monotonic()
         for worker in list(self.workers):
-            if not platform.is_stopped(worker.pid):
+            if platform.has_ended(worker.pid):
+                self.kill(worker)
+            elif not platform.is_stopped(worker.pid):
                 worker.stopped_since = None
             elif worker.stopped_since is None:
                 worker.stopped_since = now
@@ -182,10 +185,20 @@ class Pool:
 
     def _serve(self, worker: Worker) -> Callable[[int], None]:
         def on_ready(mask: int) -> None:
+            if worker not in self.workers:  # it was buried by an event of the same batch
+                return
             if mask & selectors.EVENT_WRITE:
                 self._write(worker)
-            if mask & selectors.EVENT_READ and worker in self.workers and not self._read(worker):
+            if mask & selectors.EVENT_READ and not self._read(worker):
+                platform.has_ended(worker.pid, EXIT_PATIENCE)
                 self.kill(worker)
+
+        return on_ready
+
+    def _listen(self, worker: Worker) -> Callable[[int], None]:
+        def on_ready(_: int) -> None:
+            if worker in self.workers:
+                self._read_errors(worker)
 
         return on_ready
 
@@ -222,7 +235,7 @@ class Pool:
                 return False
             try:
                 messages = worker.unpacker.feed(data)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return False
             for message in messages:
                 self._take(worker, message)
@@ -250,7 +263,8 @@ class Pool:
         except OSError:
             data = b""
         if data:
-            worker.tail.append(data[-TAIL_BYTES:])
+            worker.tail += data
+            del worker.tail[:-TAIL_BYTES]
             self._on_stderr(data)
         else:
             self.selector.unregister(worker.errors)
@@ -263,9 +277,12 @@ class Pool:
         self._forget(worker)
         if worker.commit is not None and not self._finish(worker.commit):
             worker.commit = None
-        for path in worker.temporaries:
+        for path in reversed(worker.temporaries):
             with contextlib.suppress(OSError):
-                os.unlink(path)
+                if os.path.isdir(path):
+                    os.rmdir(path)  # a folder made for the outputs; one that is in use stays
+                else:
+                    os.unlink(path)
         self._on_death(worker)
 
     def _finish(self, commit: Commit) -> bool:
@@ -283,3 +300,11 @@ class Pool:
             self.selector.unregister(worker.errors)
         worker.socket.close()
         os.close(worker.errors)
+
+
+def _end(worker: Worker) -> None:
+    """Kill a worker and what it has started, and wait for its end."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    worker.process.kill()
+    worker.process.wait()

@@ -5,8 +5,8 @@ files that start with an underscore are helpers. Names come from listing folders
 operation is first used, so a one-shot command pays for one.
 """
 
+import contextlib
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,10 +14,13 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 import mediamill.operations
+from mediamill.engine.funnel import to_media_error
 from mediamill.operations.contract import Context, Lane, Metadata, Plan, SubJobs
+from mediamill.protocol.errors import InvalidJob, MediaError
 from mediamill.protocol.job import Job
 
 MEDIA = ("images", "video", "audio", "documents", "general")
@@ -52,10 +55,16 @@ class Registry:
 
     Args:
         extra: Folders with further operations, searched after the package's own.
+
+    Raises:
+        InvalidJob: One of the folders does not exist.
     """
 
     def __init__(self, extra: Sequence[str] = ()) -> None:
         self._extra = tuple(extra)
+        for folder in self._extra:
+            if not os.path.isdir(folder):
+                raise InvalidJob(f"The folder of operations {folder!r} does not exist.", field="operations_path")
         self._loaded: dict[str, Operation] = {}
 
     @cached_property
@@ -65,7 +74,7 @@ class Registry:
         root = mediamill.operations.__path__[0]
         folders = [(medium, os.path.join(root, medium)) for medium in MEDIA]
         for medium, folder in [*folders, *(("extra", folder) for folder in self._extra)]:
-            if not os.path.isdir(folder) and medium != "extra":
+            if not os.path.isdir(folder):
                 continue
             for entry in sorted(os.listdir(folder)):
                 name, suffix = os.path.splitext(entry)
@@ -91,8 +100,11 @@ class Registry:
         found = self._loaded.get(name)
         if found is None:
             medium, path = self._places[name]
-            module = _import_file(name, path) if medium == "extra" else _import_own(medium, name)
-            found = self._loaded[name] = _operation(name, medium, module)
+            try:
+                module = _import_file(name, path) if medium == "extra" else _import_own(medium, name)
+                found = self._loaded[name] = _operation(name, medium, module)
+            except Exception as error:
+                raise to_media_error(error) from error
         return found
 
 
@@ -101,6 +113,8 @@ def _import_own(medium: str, name: str) -> ModuleType:
 
 
 def _import_file(name: str, path: str) -> ModuleType:
+    import importlib.util
+
     full = f"mediamill_extra_{name}"
     spec = importlib.util.spec_from_file_location(full, path)
     if spec is None or spec.loader is None:
@@ -113,6 +127,8 @@ def _import_file(name: str, path: str) -> ModuleType:
 
 def _operation(name: str, medium: str, module: ModuleType) -> Operation:
     params = module.Params
+    with contextlib.suppress(msgspec.ValidationError, MediaError):
+        msgspec.convert({"operation": name}, params)  # a type that cannot be decoded at all raises TypeError
     if params.__struct_config__.tag != name:
         raise ImportError(f"{module.__file__}: Params is tagged {params.__struct_config__.tag!r}, not {name!r}.")
     return Operation(

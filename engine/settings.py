@@ -110,7 +110,7 @@ def _from_file() -> dict[str, Any]:
     try:
         with open(FILE, "rb") as file:
             table = tomllib.load(file).get("engine", {})
-    except (tomllib.TOMLDecodeError, OSError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InvalidJob(f"{FILE} cannot be read: {error}.") from None
     if not isinstance(table, dict):
         raise InvalidJob(f"{FILE}: [engine] must be a table.")

@@ -1,6 +1,5 @@
 """Lines waiting to be written: in memory up to a bound, on disk beyond it, always in order."""
 
-import tempfile
 import threading
 from collections import deque
 from typing import IO
@@ -12,6 +11,8 @@ WRITE_BYTES = 1 << 16
 class Spool:
     """A queue of lines between the engine and its writer, so that a slow reader costs disk and no memory.
 
+    Where the disk takes no more, lines wait in memory all the same: none is lost.
+
     Args:
         memory_bytes: How much is kept in memory.
     """
@@ -22,6 +23,8 @@ class Spool:
         self._size = 0
         self._file: IO[bytes] | None = None
         self._read_at = self._end = 0
+        self._late: deque[bytes] = deque()
+        """Lines that came after those on disk and found no room there."""
         self._closed = False
         self._changed = threading.Condition()
 
@@ -29,9 +32,9 @@ class Spool:
         """Queue one line without its line feed."""
         line += b"\n"
         with self._changed:
-            if self._end > self._read_at or self._size > self._limit:
-                self._to_disk(line)
-            else:
+            if self._late or ((self._on_disk or self._size > self._limit) and not self._to_disk(line)):
+                self._late.append(line)
+            elif not self._on_disk:
                 self._lines.append(line)
                 self._size += len(line)
             self._changed.notify()
@@ -45,11 +48,22 @@ class Spool:
     def take(self) -> bytes:
         """Wait for lines and return some of them, whole where they come from memory; empty at the end."""
         with self._changed:
-            while not self._lines and self._read_at == self._end and not self._closed:
+            while not (self._lines or self._on_disk or self._late or self._closed):
                 self._changed.wait()
             if self._lines:
                 return self._from_memory()
-            return self._from_disk() if self._read_at < self._end else b""
+            if self._on_disk:
+                return self._from_disk()
+            if self._late:
+                return self._late.popleft()
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+            return b""
+
+    @property
+    def _on_disk(self) -> bool:
+        return self._end > self._read_at
 
     def _from_memory(self) -> bytes:
         taken = [self._lines.popleft()]
@@ -60,12 +74,21 @@ class Spool:
         self._size -= size
         return b"".join(taken)
 
-    def _to_disk(self, line: bytes) -> None:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="mediamill-")  # noqa: SIM115 - lives as long as the spool
-        self._file.seek(self._end)
-        self._file.write(line)
+    def _to_disk(self, line: bytes) -> bool:
+        """Append a line to the file; return whether there was room for it."""
+        try:
+            if self._file is None:
+                import tempfile
+
+                self._file = tempfile.TemporaryFile(prefix="mediamill-", buffering=0)  # noqa: SIM115 - lives on
+            self._file.seek(self._end)
+            view = memoryview(line)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError:
+            return False
         self._end += len(line)
+        return True
 
     def _from_disk(self) -> bytes:
         assert self._file is not None

@@ -1,21 +1,26 @@
-"""The process's own stdin and stdout, kept private, and the two threads that read and write them.
+"""The process's own stdin, stdout and stderr, kept from libraries, workers and children.
 
 The real stdout goes to a descriptor only the writer knows, and fd 1 becomes stderr for every library, worker and child;
 the real stdin likewise, and fd 0 becomes empty, so nothing but the reader can take a job line.
 """
 
+import contextlib
 import os
-import queue
-import threading
-from collections.abc import Callable
-
-from mediamill.engine.spool import Spool
-
-READ_BYTES = 1 << 16
+import select
+import sys
+from collections.abc import Iterator
 
 
 def protect() -> tuple[int, int]:
-    """Move stdin and stdout away; return the private descriptors of both."""
+    """Move stdin and stdout away; return the private descriptors of both.
+
+    Where stdin or stderr is closed, as under some daemons, it is empty from now on.
+
+    Raises:
+        OSError: stdout is closed.
+    """
+    os.fstat(1)
+    _open_closed()
     reads, writes = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -24,79 +29,45 @@ def protect() -> tuple[int, int]:
     return reads, writes
 
 
-class Reader(threading.Thread):
-    """Reads a descriptor in chunks, for as long as the gate is open.
-
-    Args:
-        descriptor: What to read.
-        wake: Is called whenever there is something to take.
-    """
-
-    def __init__(self, descriptor: int, wake: Callable[[], None]) -> None:
-        super().__init__(name="reader", daemon=True)
-        self._descriptor = descriptor
-        self._wake = wake
-        self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def take(self) -> list[bytes]:
-        """Return the chunks that have come; an empty one stands for the end."""
-        chunks = []
-        while not self._chunks.empty():
-            chunks.append(self._chunks.get())
-        return chunks
-
-    def run(self) -> None:
-        """Read until the end; an error is an end too."""
-        while True:
-            self.gate.wait()
-            try:
-                chunk = os.read(self._descriptor, READ_BYTES)
-            except OSError:
-                chunk = b""
-            self._chunks.put(chunk)
-            self._wake()
-            if not chunk:
-                return
+def _open_closed() -> None:
+    """Have stdin and stderr open, so that no other file gets their descriptor."""
+    for standard in (0, 2):
+        try:
+            os.fstat(standard)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != standard:
+                os.dup2(null, standard)
+                os.close(null)
 
 
-class Writer(threading.Thread):
-    """Writes what the spool holds; stops where nobody reads any more.
+@contextlib.contextmanager
+def stdout_on_stderr() -> Iterator[None]:
+    """Let stdout be stderr for a while: an operation from elsewhere may print when it is imported."""
+    _open_closed()
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
-    Attributes:
-        gone: Whether a write failed because the reader is gone or the output is lost.
 
-    Args:
-        descriptor: Where to write.
-        spool: Where lines come from.
-        wake: Is called once when a write fails.
-    """
-
-    def __init__(self, descriptor: int, spool: Spool, wake: Callable[[], None]) -> None:
-        super().__init__(name="writer", daemon=True)
-        self._descriptor = descriptor
-        self._spool = spool
-        self._wake = wake
-        self.gone = False
-
-    def run(self) -> None:
-        """Write until the spool is closed and empty."""
-        while data := self._spool.take():
-            view = memoryview(data)
-            try:
-                while view:
-                    view = view[os.write(self._descriptor, view) :]
-            except OSError:
-                self.gone = True
-                self._wake()
-                return
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of the data, also where the host has made the descriptor non-blocking."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
 
 
 def write_stderr(data: bytes) -> None:
     """Write to stderr what it takes at once, and drop the rest: nobody may be reading it."""
-    import select
-
     if not hasattr(select, "poll"):
         os.write(2, data)
         return

@@ -20,15 +20,16 @@ from msgspec import UNSET
 from mediamill.engine import platform
 from mediamill.engine.capabilities import formats
 from mediamill.engine.core import Engine
+from mediamill.engine.pipes import Reader, Writer
 from mediamill.engine.registry import Registry
 from mediamill.engine.settings import Settings
 from mediamill.engine.spool import Spool
-from mediamill.engine.stdio import Reader, Writer, write_stderr
+from mediamill.engine.stdio import write_stderr
 from mediamill.engine.task import State, Task
 from mediamill.protocol import version
 from mediamill.protocol.controls import Cancel, Control, Drain, Hello, Input, Ping, Stats
 from mediamill.protocol.decode import decode_line, parse, to_message
-from mediamill.protocol.errors import DuplicateId, LineTooLong, MediaError, ShuttingDown
+from mediamill.protocol.errors import DuplicateId, Internal, LineTooLong, MediaError, ShuttingDown
 from mediamill.protocol.events import Event, HelloEvent, Log, Pong, StatsEvent
 from mediamill.protocol.framing import LineSplitter, TooLong
 from mediamill.protocol.job import Job
@@ -65,6 +66,8 @@ class Stream:
         self._splitter = LineSplitter(settings.max_line_bytes)
         self._held: deque[bytes | TooLong] = deque()
         self._held_bytes = 0
+        self._cancels: dict[tuple[type, Any], list[bool]] = {}
+        """For each id, the cancels among the held lines, and whether they have been obeyed before their turn."""
         self._ordered: deque[list[bytes | None]] = deque()
         self._blocked = 0
         self._live: dict[tuple[type, Any], Task] = {}
@@ -95,7 +98,9 @@ class Stream:
     def _finish(self) -> int:
         self._engine.stop()
         self._spool.close()
-        self._writer.join(LAST_WORDS_SECONDS if self._signals else None)
+        while self._writer.is_alive() and not self._signals:
+            self._writer.join(0.25)
+        self._writer.join(LAST_WORDS_SECONDS)
         if self._writer.gone:
             return EXIT_OUTPUT_LOST
         return 128 + self._signals[0] if self._signals else EXIT_OK
@@ -118,7 +123,7 @@ class Stream:
 
     def _hear(self, line: bytes | TooLong) -> None:
         """Queue a line, unless it is a control that need not wait for the jobs before it."""
-        if self._held and isinstance(line, bytes) and b'"control"' in line and self._obey_early(line):
+        if isinstance(line, bytes) and b'"control"' in line and self._obey_early(line):
             return
         self._held.append(line)
         self._held_bytes += len(line) if isinstance(line, bytes) else 0
@@ -129,6 +134,8 @@ class Stream:
         except MediaError:
             return False
         if isinstance(control, Cancel) and _key(control.id) not in self._live:
+            # Its job may be held itself, and is then cancelled as soon as it is admitted, however full the window is.
+            self._cancels.setdefault(_key(control.id), []).append(False)
             return False
         if isinstance(control, (Cancel, Input, Ping, Hello, Stats)):
             self._obey(control)
@@ -168,9 +175,18 @@ class Stream:
         if isinstance(message, Result):
             self._answer_now(message)
         elif isinstance(message, Control):
-            self._obey(message)
+            if not (isinstance(message, Cancel) and self._was_obeyed(message)):
+                self._obey(message)
         else:
             self._submit(message)
+
+    def _was_obeyed(self, cancel: Cancel) -> bool:
+        """Take a held cancel off the books; return whether it reached its job before its turn."""
+        key = _key(cancel.id)
+        turns = self._cancels.pop(key, [False])
+        if turns[1:]:
+            self._cancels[key] = turns[1:]
+        return turns[0]
 
     def _submit(self, job: Job) -> None:
         if self._refusing:
@@ -188,6 +204,9 @@ class Stream:
             task = self._engine.submit(job, lambda _, result: self._answer_live(key, result), self._say)
             if task.state is not State.DONE:
                 self._live[key] = task
+                if key in self._cancels:
+                    self._cancels[key][0] = True
+                    self._engine.cancel(task)
 
     def _answer_now(self, result: Result) -> None:
         """Answer a line that never became a job, in its place where it has no id."""
@@ -195,15 +214,15 @@ class Stream:
             self._ordered.append([None])
             self._fill(self._ordered[-1], result)
         else:
-            self._spool.put(encode(result))
+            self._spool.put(_line(result))
 
     def _answer_live(self, key: tuple[type, Any], result: Result) -> None:
         self._live.pop(key, None)
-        self._spool.put(encode(result))
+        self._spool.put(_line(result))
 
     def _fill(self, slot: list[bytes | None], result: Result) -> None:
         """Answer a job without an id, and all after it that waited for it."""
-        slot[0] = encode(result)
+        slot[0] = _line(result)
         self._blocked += 1
         while self._ordered and (line := self._ordered[0][0]) is not None:
             self._ordered.popleft()
@@ -298,6 +317,15 @@ def _signals(handler: Callable[[int, FrameType | None], None], wake: int) -> Any
 
 def _key(job_id: Any) -> tuple[type, Any]:
     return type(job_id), job_id
+
+
+def _line(result: Result) -> bytes:
+    """Encode a result; one that cannot be, because its metadata nests too deep, is a failed one."""
+    try:
+        return encode(result)
+    except (RecursionError, TypeError, ValueError) as error:
+        fault = Internal("The result cannot be written as JSON.", detail=str(error))
+        return encode(failed(result.operation, fault, id=result.id, meta=result.meta, elapsed_ms=result.elapsed_ms))
 
 
 def _name(job: Job) -> str:

@@ -58,6 +58,9 @@ class Task:
         self.key: bytes | None = None
         self.followers: list[Task] = []
         """Identical jobs that get this one's result."""
+        self.leader: Task | None = None
+        """The job this one follows."""
+        self.percent = 0.0
 
     @property
     def retries(self) -> int | None:

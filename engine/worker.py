@@ -75,6 +75,8 @@ class Connection:
 class PoolChannel:
     """The channel of a job in a worker: everything goes to the engine, which also stops the job by killing it."""
 
+    warm = True
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._requests = 0
@@ -157,6 +159,7 @@ def _run(message: Run, registry: Registry, settings: Settings, connection: Conne
 def main() -> NoReturn:
     """Start a worker: `DESCRIPTOR PARENT_PID` are its arguments."""
     descriptor, parent_pid = int(sys.argv[1]), int(sys.argv[2])
+    os.set_inheritable(descriptor, False)
     platform.die_with_parent(parent_pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     serve(socket.socket(fileno=descriptor))

@@ -88,6 +88,10 @@ class Context(Protocol):
         """How many threads this job may use."""
 
     @property
+    def warm(self) -> bool:
+        """Whether this process does more jobs after this one, so that loading a large library pays."""
+
+    @property
     def limits(self) -> Limits:
         """The limits in force."""
 

@@ -166,7 +166,7 @@ def _stream(data: bytes) -> str | None:
     if data[0] == 0xFF and len(data) > 3:
         if data[1] & 0xF6 == 0xF0:
             return "aac"
-        if data[1] & 0xE0 == 0xE0 and data[1] & 0x06 and data[2] & 0xF0 != 0xF0:
+        if data[1] & 0xE0 == 0xE0 and data[1] & 0x06 in (2, 4) and data[2] & 0xF0 != 0xF0:
             return "mp3"
     return None
 
@@ -186,7 +186,7 @@ def _text(head: bytes) -> str | None:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:
+        if error.reason != "unexpected end of data":
             return None
     if b"\x00" in head:
         return None

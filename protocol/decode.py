@@ -6,6 +6,7 @@ declared types.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection
 from typing import Any, Protocol
 
@@ -72,7 +73,7 @@ def parse(line: bytes) -> dict[str, Any]:
     if line.count(b"{") + line.count(b"[") > MAX_DEPTH:
         _check_depth(raw)
     try:
-        json.loads(line, object_pairs_hook=_unique)
+        json.loads(line, object_pairs_hook=_unique, parse_int=_bounded)
     except ValueError as error:
         raise InvalidJson(f"The line is not valid JSON: {error}.") from None
     return raw
@@ -177,9 +178,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(names).items() if count > 1)
         raise InvalidJson(f"The key {text(twice, 128)!r} stands twice in one object.", field=text(twice, 128))
     return found
+
+
+def _bounded(digits: str) -> int:
+    """Return an integer, or refuse one that no 64-bit host or worker message can carry."""
+    value = int(digits)
+    if not -(1 << 63) <= value < 1 << 64:
+        raise InvalidJson(
+            f"The integer {text(digits, 40)} has more than 64 bits.", expected="integers of up to 64 bits"
+        )
+    return value
 
 
 def _check_depth(raw: Any) -> None:
@@ -201,20 +212,18 @@ def _too_deep() -> InvalidJson:
 
 
 def _reason(line: bytes, error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8"
     try:
         line.decode()
     except UnicodeDecodeError as fault:
         return f"byte {fault.start} is not UTF-8"
     if _LONE_SURROGATE.search(line):
         return "it may hold an unpaired surrogate, which is not Unicode text"
-    reason = str(error).removeprefix("JSON is malformed: ")
+    reason = str(error).removeprefix("JSON is malformed: ").partition(" - at `$")[0]
     return text(reason, 200)
 
 
 def _mistyped(name: str, raw: dict[str, Any]) -> str | None:
-    near = nearest(name, [key for key in raw if isinstance(key, str)])
+    near = nearest(name, [key for key in raw if key != name])
     return None if near is None else f"{name} instead of {text(near, 64)}"
 
 

@@ -37,15 +37,8 @@ def explain(error: msgspec.ValidationError, raw: dict[str, Any], kind: type[Stru
         return _unknown_field(match[1], field, _names(_type_at(kind, steps)))
     if match := re.fullmatch(r"Object missing required field `(.*)`", reason):
         missing = f"{field}.{match[1]}" if field else match[1]
-        given = _value_at(raw, steps)
-        extra = set(given) - set(_names(_type_at(kind, steps))) if isinstance(given, dict) else set()
-        typed = nearest(match[1], extra - {"operation", "control"})
-        return InvalidJob(
-            f"Missing field {missing!r}." + (f" Is {typed!r} meant to be it?" if typed else ""),
-            field=missing,
-            expected=describe(_type_at(kind, [*steps, match[1]])),
-            suggestion=match[1] if typed else None,
-        )
+        expected = describe(_type_at(kind, [*steps, match[1]]))
+        return InvalidJob(f"Missing field {missing!r}.", field=missing, expected=expected)
     received = _value_at(raw, steps)
     expected = describe(_type_at(kind, steps)) or _plain(reason)
     suggestion = None
@@ -160,6 +153,9 @@ def _describe(member: Any) -> str:
         return f"array of {describe(get_args(bare)[0])}{bounds}"
     if bare is type(None):
         return "null"
+    if origin is dict or bare is dict:
+        values = get_args(bare)[1:] or (Any,)
+        return "an object" + ("" if values[0] is Any else f" of {describe(values[0])}")
     if isinstance(bare, type) and issubclass(bare, Struct):
         return "an object with " + ", ".join(_names(bare))
     if bare is bytes:

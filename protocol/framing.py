@@ -40,7 +40,7 @@ class LineSplitter:
 
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
-        if self._size > self._limit + 2:
+        if self._size > self._limit + len(BOM) + 1:
             self._parts.clear()
         elif part:
             self._parts.append(part)

@@ -1,6 +1,10 @@
 """Nearest names: what a mistyped one was probably meant to be."""
 
+import itertools
 from collections.abc import Iterable
+
+LONGEST, MOST = 128, 1000
+"""Characters of a name and number of names beyond which nobody mistyped anything."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -8,9 +12,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
     The measure is difflib's ratio (Ratcliff and Obershelp, 1988), with a cutoff of 0.6.
     """
+    if len(name) > LONGEST:
+        return None
     import difflib
 
-    known = list(known)
+    known = list(itertools.islice(known, MOST))
     folded = name.lower().replace("-", "_")
     if folded in known:
         return folded

@@ -1,6 +1,5 @@
 """Results: one per job line, whole or failed, kept under a size any host can read."""
 
-import base64
 import os
 from typing import Any
 
@@ -101,6 +100,8 @@ def path_fields(path: str) -> dict[str, Any]:
     try:
         path.encode()
     except UnicodeEncodeError:
+        import base64
+
         raw = os.fsencode(path)
         return {"path": raw.decode("utf-8", "replace"), "path_b64": base64.b64encode(raw).decode()}
     return {"path": path}
@@ -124,7 +125,7 @@ def encode(result: Result) -> bytes:
                 holder.setdefault(f"{name}_total", len(holder[name]))
                 holder[name] = holder[name][:keep]
         line = msgspec.json.encode(message)
-    if len(line) > MAX_RESULT_BYTES:
+    if len(line) > MAX_RESULT_BYTES and "metadata" in message:
         message["metadata"] = {"cut": "The metadata is larger than a result line may be."}
         line = msgspec.json.encode(message)
     return line

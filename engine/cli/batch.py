@@ -1,5 +1,6 @@
 """A file of jobs: a JSON array gives an array of results, JSON lines give lines."""
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -9,11 +10,12 @@ import msgspec
 from msgspec import UNSET
 
 from mediamill.engine.core import Engine
+from mediamill.engine.pipes import Writer
 from mediamill.engine.registry import Registry
 from mediamill.engine.settings import Settings
 from mediamill.engine.spool import Spool
-from mediamill.engine.stdio import Writer, protect, write_stderr
-from mediamill.engine.stream import EXIT_OUTPUT_LOST
+from mediamill.engine.stdio import protect, write_stderr
+from mediamill.engine.stream import EXIT_OUTPUT_LOST, LAST_WORDS_SECONDS
 from mediamill.protocol.controls import Control
 from mediamill.protocol.decode import decode_line, parse
 from mediamill.protocol.errors import InputNotFound, InvalidJob, InvalidJson, LineTooLong
@@ -65,6 +67,7 @@ class _Run:
         engine = Engine(self._settings, self._registry, write_stderr)
         window = self._settings.window
         self._writer.start()
+        patience: float | None = LAST_WORDS_SECONDS
         try:
             for index, line in enumerate(lines):
                 while engine.live >= window and not self._writer.gone:
@@ -74,12 +77,13 @@ class _Run:
                 self._take(index, line, engine)
             while engine.live and not self._writer.gone:
                 engine.step(0.25)
+            patience = None
         finally:
             engine.stop()
-        if self._is_array:
-            self._spool.put(b"]" if self._printed else b"[]")
-        self._spool.close()
-        self._writer.join()
+            if self._is_array:
+                self._spool.put(b"]" if self._printed else b"[]")
+            self._spool.close()
+            self._writer.join(patience)
         if self._writer.gone:
             return EXIT_OUTPUT_LOST
         return EXIT_JOB_FAILED if self._failed else 0
@@ -113,7 +117,9 @@ class _Run:
             self._put(line)
             return
         self._waiting[index] = line
-        for first, ready in list(self._waiting.items()):
+        while self._waiting:
+            first = next(iter(self._waiting))
+            ready = self._waiting[first]
             if ready is None:
                 return
             del self._waiting[first]
@@ -132,10 +138,7 @@ class _Done:
     def __init__(self, data: bytes) -> None:
         self._by_id: dict[tuple[type, Any], bytes] = {}
         self._in_order: list[bytes | None] = []
-        lines = _array_lines(data) if data.lstrip().startswith(b"[") else _file_lines(data, 1 << 30)
-        for line in lines:
-            if isinstance(line, TooLong):
-                continue
+        for line in _result_lines(data):
             try:
                 result = parse(line)
             except InvalidJson:
@@ -145,7 +148,7 @@ class _Done:
             good = line if result["success"] is True else None
             if "id" not in result:
                 self._in_order.append(good)
-            elif good is not None:
+            elif good is not None and isinstance(result["id"], (str, int)):
                 self._by_id[type(result["id"]), result["id"]] = good
         self._in_order.reverse()
 
@@ -154,6 +157,17 @@ class _Done:
         if job_id is not UNSET:
             return self._by_id.get((type(job_id), job_id))
         return self._in_order.pop() if self._in_order else None
+
+
+def _result_lines(data: bytes) -> Iterator[bytes]:
+    """Yield the results of an earlier run. An array that was cut off has one of them on each line all the same."""
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+        with contextlib.suppress(InvalidJson):
+            yield from _array_lines(data)
+            return
+    for line in _file_lines(data, 1 << 30):
+        if isinstance(line, bytes):
+            yield line.lstrip(b"[,")
 
 
 def _read(file: str) -> bytes:
@@ -169,7 +183,7 @@ def _read(file: str) -> bytes:
 def _array_lines(data: bytes) -> Iterator[bytes]:
     try:
         jobs = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=list[msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidJson(f"The file is not a JSON array of jobs: {error}.") from None
     return (bytes(job) for job in jobs)
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from mediamill.engine.cli.flags import add_flags, given
+from mediamill.engine.cli.flags import Parser, add_flags, given
 from mediamill.engine.registry import Registry
-from mediamill.engine.settings import Settings, load
+from mediamill.engine.settings import PREFIX, Settings, load
+from mediamill.engine.stdio import stdout_on_stderr
 from mediamill.protocol import version
 from mediamill.protocol.errors import MediaError
 from mediamill.protocol.names import nearest
 
-EXIT_USAGE = 2
+EXIT_USAGE, EXIT_OUTPUT_LOST = 2, 74
 
 HELP = """\
 mediamill makes media small and right: one JSON job per line in, one result line out.
@@ -41,14 +42,24 @@ operations:
 def dispatch(arguments: Sequence[str]) -> int:
     """Run the command the arguments name; return the exit status."""
     name, rest = (arguments[0], list(arguments[1:])) if arguments else ("--help", [])
+    if sys.stdout is None:
+        return EXIT_OUTPUT_LOST
     try:
-        return _run(name, rest)
+        status = _run(name, rest)
+        sys.stdout.flush()
+        return status
     except MediaError as error:
         return complain(error)
     except BrokenPipeError:
         # The reader of a listing went away; keep the interpreter from flushing into the closed pipe again.
         sys.stdout = None
         return 0
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        sys.stdout = None
+        sys.stderr.write(f"mediamill: the output is lost: {error.strerror}\n")
+        return EXIT_OUTPUT_LOST
     except KeyboardInterrupt:
         return 130
 
@@ -61,13 +72,15 @@ def complain(error: MediaError) -> int:
     sys.stderr.write(f"mediamill: {error.message}\n")
     if error.expected and error.code == "invalid_job" and error.expected not in error.message:
         sys.stderr.write(f"  expected: {error.expected}\n")
-    sys.stderr.write(f"  {row.way_out}\n")
+    is_setting = str(error.field).startswith(PREFIX) or error.field in Settings.__struct_fields__
+    hint = "`mediamill doctor` prints the settings in force." if is_setting else row.way_out
+    sys.stderr.write(f"  {hint}\n")
     return row.exit_status
 
 
 def settings_parser(prog: str, description: str) -> argparse.ArgumentParser:
     """Return a parser with a flag for each setting."""
-    parser = argparse.ArgumentParser(prog=f"mediamill {prog}", description=description, allow_abbrev=False)
+    parser = Parser(prog=f"mediamill {prog}", description=description, allow_abbrev=False)
     add_flags(parser.add_argument_group("settings"), Settings)  # type: ignore[arg-type]
     return parser
 
@@ -92,7 +105,9 @@ def _run(name: str, rest: list[str]) -> int:
     if name in registry.names:
         from mediamill.engine.cli.operation import run_operation
 
-        return run_operation(registry[name], rest, registry)
+        with stdout_on_stderr():
+            operation = registry[name]
+        return run_operation(operation, rest, registry)
     known = [*commands, *registry.names]
     near = nearest(name, known)
     sys.stderr.write(f"mediamill: unknown command {name!r}." + (f" Did you mean {near!r}?" if near else "") + "\n")
@@ -135,11 +150,13 @@ def _caps(rest: list[str]) -> int:
     settings, _ = load(given(parser.parse_args(rest), Settings))
     from mediamill.engine.capabilities import capabilities
 
-    return _print_json(capabilities(Registry(settings.operations_path), settings))
+    with stdout_on_stderr():
+        told = capabilities(Registry(settings.operations_path), settings)
+    return _print_json(told)
 
 
 def _schema(rest: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="mediamill schema", description="Print the JSON Schema of the protocol.")
+    parser = Parser(prog="mediamill schema", description="Print the JSON Schema of the protocol.")
     parser.add_argument("operation", nargs="?", help="Only this operation's job.")
     arguments = parser.parse_args(rest)
     settings, _ = load({})
@@ -147,13 +164,17 @@ def _schema(rest: list[str]) -> int:
     from mediamill.protocol.schema import job_schema, protocol_schema
 
     if arguments.operation is None:
-        return _print_json(protocol_schema([operation.params for operation in registry.all()]))
+        with stdout_on_stderr():
+            kinds = [operation.params for operation in registry.all()]
+        return _print_json(protocol_schema(kinds))
     if arguments.operation not in registry.names:
         near = nearest(arguments.operation, registry.names)
         sys.stderr.write(f"mediamill: unknown operation {arguments.operation!r}.")
         sys.stderr.write(f" Did you mean {near!r}?\n" if near else "\n")
         return EXIT_USAGE
-    return _print_json(job_schema(registry.params(arguments.operation)))
+    with stdout_on_stderr():
+        kind = registry.params(arguments.operation)
+    return _print_json(job_schema(kind))
 
 
 def _doctor(rest: list[str]) -> int:
@@ -175,7 +196,9 @@ def _help(_: list[str]) -> int:
     settings, _origins = load({})
     registry = Registry(settings.operations_path)
     width = max(map(len, registry.names))
-    lines = "".join(f"  {operation.name:<{width}}  {operation.summary}\n" for operation in registry.all())
+    with stdout_on_stderr():
+        operations = registry.all()
+    lines = "".join(f"  {operation.name:<{width}}  {operation.summary}\n" for operation in operations)
     sys.stdout.write(HELP + lines + "\n`mediamill OPERATION --help` explains its flags.\n")
     return 0
 

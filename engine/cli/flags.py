@@ -3,10 +3,26 @@
 import argparse
 import types
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+
+from mediamill.protocol.names import nearest
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says which flag an unknown one was probably meant to be."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, with the nearest flag to an unknown one; exit with 2."""
+        _, unknown, words = message.partition("unrecognized arguments: ")
+        if unknown:
+            flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
+            typed = next((word.partition("=")[0] for word in words.split() if word.startswith("--")), "")
+            near = nearest(typed.lstrip("-"), [flag[2:].replace("-", "_") for flag in flags])
+            message += f". Did you mean --{near.replace('_', '-')}?" if near else ""
+        super().error(message)
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type[Struct], skip: Iterable[str] = ()) -> None:
@@ -30,7 +46,7 @@ def _add(parser: argparse.ArgumentParser, field: msgspec.structs.FieldInfo) -> N
     if bool in members:
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
     elif any(get_origin(member) in (list, tuple) for member in members):
-        parser.add_argument(flag, type=_items, metavar="A,B", **common)
+        parser.add_argument(flag, type=_items(members), metavar="A,B", **common)
     else:
         parser.add_argument(flag, type=_scalar(members), metavar=_metavar(members), **common)
 
@@ -52,7 +68,7 @@ def _help(field: msgspec.structs.FieldInfo, members: list[Any]) -> str:
     choices = [str(choice) for member in members if get_origin(member) is Literal for choice in get_args(member)]
     if choices:
         text += f" One of {', '.join(choices)}."
-    if field.default not in (msgspec.NODEFAULT, None, UNSET, (), False):
+    if field.default is not False and field.default not in (msgspec.NODEFAULT, None, UNSET, ()):
         text += f" Default: {field.default}."
     return text.replace("%", "%%")
 
@@ -75,11 +91,19 @@ def _metavar(members: list[Any]) -> str:
 
 
 def _scalar(members: list[Any]) -> Any:
-    """Return what parses one value: numbers where numbers are allowed, else text; bounds are checked with the job."""
+    """Return what parses one value: numbers and JSON objects where allowed, else text; bounds are the job's matter."""
+    kinds = {type(choice) for member in members if get_origin(member) is Literal for choice in get_args(member)}
+    kinds.update(member for member in members if member in (int, float))
+    has_objects = any(isinstance(member, type) and issubclass(member, (Struct, dict)) for member in members)
 
     def parse(value: str) -> Any:
+        if has_objects and value.startswith("{"):
+            try:
+                return msgspec.json.decode(value)
+            except msgspec.DecodeError:
+                return value
         for number in (int, float):
-            if number in members or (number is int and float in members):
+            if number in kinds or (number is int and float in kinds):
                 try:
                     return number(value)
                 except ValueError:
@@ -89,14 +113,8 @@ def _scalar(members: list[Any]) -> Any:
     return parse
 
 
-def _items(value: str) -> list[Any]:
-    return [_number(item) for item in value.split(",") if item]
-
-
-def _number(item: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(item)
-        except ValueError:
-            continue
-    return item
+def _items(members: list[Any]) -> Any:
+    """Return what parses `a,b`: each item like a single value of the type the list holds."""
+    lists = [member for member in members if get_origin(member) in (list, tuple)]
+    parse = _scalar([inner for member in lists for inner in _members(get_args(member)[0])])
+    return lambda value: [parse(item) for item in value.split(",") if item]

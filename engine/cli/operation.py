@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from mediamill.engine.cli.commands import complain
-from mediamill.engine.cli.flags import add_flags, given
+from mediamill.engine.cli.commands import EXIT_OUTPUT_LOST, complain
+from mediamill.engine.cli.flags import Parser, add_flags, given
 from mediamill.engine.registry import Operation, Registry
 from mediamill.engine.settings import Settings, load
-from mediamill.engine.stdio import protect
+from mediamill.engine.stdio import protect, write_all
 from mediamill.protocol.decode import to_job
 from mediamill.protocol.errors import BY_CODE, CODES, InputNotFound, InvalidJob, MediaError
 from mediamill.protocol.job import Job
@@ -26,7 +26,7 @@ def run_operation(operation: Operation, rest: list[str], registry: Registry) -> 
     """Run an operation over the named files.
 
     Returns:
-        0, or the exit status of the first failure.
+        0, the exit status of the first failure, or 128 and the number of the signal that stopped it.
     """
     fields = {field.name: field for field in msgspec.structs.fields(operation.params)}
     if operation.expand is not None:
@@ -35,21 +35,26 @@ def run_operation(operation: Operation, rest: list[str], registry: Registry) -> 
     arguments = parser.parse_args(rest)
     settings, _ = load(given(arguments, Settings))
     jobs = [to_job(raw, registry) for raw in _jobs(operation, fields, arguments)]
+    came: list[int] = []
     if arguments.json:
         _, writes = protect()
-        results = _run(jobs, registry, settings, quiet=True)
-        with os.fdopen(writes, "wb") as out:
-            out.writelines(encode(result) + b"\n" for result in results)
+        results = _run(jobs, registry, settings, came, quiet=True)
+        try:
+            write_all(writes, b"".join(encode(result) + b"\n" for result in results))
+        except OSError:
+            return EXIT_OUTPUT_LOST
     else:
-        results = _run(jobs, registry, settings, quiet=False)
+        results = _run(jobs, registry, settings, came, quiet=False)
         _report(results)
+    if came:
+        return 128 + came[0]
     bad = next((result for result in results if not result.success), None)
     return CODES[bad.error_info.code].exit_status if bad is not None and bad.error_info else 0
 
 
 def _parser(operation: Operation, *, takes_files: bool) -> argparse.ArgumentParser:
     example = msgspec.json.encode(operation.example).decode()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"mediamill {operation.name}",
         description=operation.summary,
         epilog=f"The same as a job line: {example}",
@@ -115,13 +120,15 @@ def _fits(name: str, medium: str) -> bool:
     return not name.startswith(".") and (suffixes is None or name.lower().endswith(tuple(suffixes.split())))
 
 
-def _run(jobs: list[Job], registry: Registry, settings: Settings, *, quiet: bool) -> list[Result]:
-    """Run one job here, several in workers, with a bar where somebody looks on."""
+def _run(jobs: list[Job], registry: Registry, settings: Settings, came: list[int], *, quiet: bool) -> list[Result]:
+    """Run one job here, several in workers, with a bar where somebody looks on; note signals in `came`."""
     if len(jobs) == 1 and not jobs[0].timeout_ms and not jobs[0].stall_ms:
         from mediamill.engine.inprocess import run_typed, signals_cancel
 
-        with signals_cancel():
-            return [run_typed(jobs[0], registry, settings)]
+        with signals_cancel() as signals:
+            results = [run_typed(jobs[0], registry, settings)]
+        came.extend(signals)
+        return results
     from mediamill.engine.pooled import run_pooled
 
     if quiet or not sys.stderr.isatty():

@@ -8,32 +8,41 @@ from mediamill.engine import platform
 from mediamill.engine.inprocess import run_typed, signals_cancel
 from mediamill.engine.registry import Registry
 from mediamill.engine.settings import Settings, load
-from mediamill.engine.stdio import protect
+from mediamill.engine.stdio import protect, write_all
 from mediamill.protocol.controls import Control
 from mediamill.protocol.decode import decode_line
 from mediamill.protocol.errors import CODES, InvalidJob
+from mediamill.protocol.framing import BOM
 from mediamill.protocol.job import Job
 from mediamill.protocol.results import Result, encode, failed
 
+EXIT_OUTPUT_LOST = 74
+
 
 def process(job: str, flags: dict[str, Any]) -> int:
-    """Run the job and print its result; return 0, or the exit status of its error's code.
+    """Run the job and print its result; return 0, the exit status of its error's code, or 74 where stdout takes none.
 
     Args:
         job: The job as JSON, or `-` for stdin.
         flags: The settings the command line gave.
     """
     settings, _ = load(flags)
-    line = sys.stdin.buffer.read() if job == "-" else os.fsencode(job)
-    _, writes = protect()
     registry = Registry(settings.operations_path)
-    message = decode_line(line.strip(), registry)
+    line = os.fsencode(job) if job != "-" else sys.stdin.buffer.read() if sys.stdin else b""
+    try:
+        _, writes = protect()
+    except OSError:
+        return EXIT_OUTPUT_LOST
+    message = decode_line(line.removeprefix(BOM).strip(), registry)
     if isinstance(message, Control):
         message = failed("unknown", InvalidJob("process takes a job; controls belong to the stream.", field="control"))
     signalled: list[int] = []
     if isinstance(message, Job):
         message = _run(message, registry, settings, signalled)
-    _write(writes, encode(message) + b"\n")
+    try:
+        write_all(writes, encode(message) + b"\n")
+    except OSError:
+        return EXIT_OUTPUT_LOST
     if signalled:
         return 128 + signalled[0]
     return CODES[message.error_info.code].exit_status if message.error_info else 0
@@ -51,9 +60,3 @@ def _run(job: Job, registry: Registry, settings: Settings, signalled: list[int])
         result = run_typed(job, registry, settings)
     signalled.extend(came)
     return result
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

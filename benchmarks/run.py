@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Measure mediamill side by side with its peers.
+
+Every case is a file in `cases/`, found by being there, that holds `TITLE` and `measure(bench) -> list[Row]`. A case
+whose peer is not installed measures our side alone and says how to install the peer.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+# The folder is found as a package both when this file is run and when a test loads it by its path.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import machine, samples
+from benchmarks.harness import Bench, BenchmarkError, environment, say
+from benchmarks.peers import sharp
+from benchmarks.report import Row, table
+
+CASES = Path(__file__).resolve().parent / "cases"
+DEFAULT_ROUNDS = 8
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run as a command; return 0, or 1 where a case could not be measured. A bound that is not met is no failure."""
+    options = _parser().parse_args(arguments)
+    if options.list:
+        sys.stdout.writelines(f"{name:<12}{case(name).TITLE}\n" for name in names())
+        return 0
+    if unknown := sorted(set(options.cases) - set(names())):
+        _parser().error(f"no case is called {unknown[0]!r}; there are {', '.join(names())}")
+    with tempfile.TemporaryDirectory(prefix="mediamill-bench-") as folder:
+        bench = prepare(options, Path(folder).resolve())
+        facts = machine.describe(bench) | {"rounds": bench.rounds, "quick": bench.quick}
+        sys.stdout.write(machine.heading(facts) + "\n")
+        sys.stdout.flush()
+        rows, failures = measure(bench, options.cases or names())
+    facts["load_after"] = machine.load()
+    sys.stdout.write(table(rows, judge=not bench.quick))
+    sys.stdout.writelines(f"- FAILED {name}: {why}\n" for name, why in failures.items())
+    sys.stdout.write(f"\nload before {facts['load']}, after {facts['load_after']}\n")
+    if options.json:
+        options.json.write_text(json.dumps(_report(facts, rows, failures), indent=2) + "\n")
+    return 1 if failures else 0
+
+
+def names() -> list[str]:
+    """Return the names of all cases."""
+    return sorted(path.stem for path in CASES.glob("*.py") if not path.stem.startswith("_"))
+
+
+def case(name: str) -> ModuleType:
+    """Load a case."""
+    return importlib.import_module(f"benchmarks.cases.{name}")
+
+
+def prepare(options: argparse.Namespace, work: Path) -> Bench:
+    """Put together what the cases are given."""
+    node, folder = sharp.find(options.sharp)
+    engine = (str(options.mediamill.resolve()),) if options.mediamill else (sys.executable, "-m", "mediamill.engine")
+    return Bench(
+        photo=options.photo.resolve() if options.photo else samples.default_photo(work),
+        work=work,
+        mediamill=engine,
+        sharp=folder,
+        node=node,
+        rounds=options.rounds or (1 if options.quick else DEFAULT_ROUNDS),
+        quick=options.quick,
+        env=environment(work),
+    )
+
+
+def measure(bench: Bench, chosen: Sequence[str]) -> tuple[list[Row], dict[str, str]]:
+    """Run cases one after the other; return their rows, and what went wrong by case."""
+    rows: list[Row] = []
+    failures: dict[str, str] = {}
+    for name in chosen:
+        try:
+            rows += case(name).measure(bench)
+        except BenchmarkError as error:
+            failures[name] = str(error)
+    say("")
+    return rows, failures
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="run.py", description="Measure mediamill side by side with its peers.")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="which cases (all if none is named)")
+    parser.add_argument("--list", action="store_true", help="say which cases there are, and measure nothing")
+    parser.add_argument("--photo", type=Path, metavar="FILE", help="a JPEG photo of your own; default: a made one")
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"pairs a comparison; default: {DEFAULT_ROUNDS}")
+    parser.add_argument(
+        "--sharp", type=Path, metavar="DIR", help="a folder that has node_modules/sharp; default: build/peers"
+    )
+    parser.add_argument("--mediamill", type=Path, metavar="PATH", help="an installed mediamill command to measure")
+    parser.add_argument("--quick", action="store_true", help="do next to nothing, to see that it works; judges nothing")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write everything to a file, as JSON")
+    return parser
+
+
+def _report(facts: dict[str, Any], rows: Sequence[Row], failures: dict[str, str]) -> dict[str, Any]:
+    return {"machine": facts, "rows": [row.facts(judge=not facts["quick"]) for row in rows], "failures": failures}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""`format: auto`: the format that makes a picture smallest at the same look."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mediamill.operations.contract import Context
+from mediamill.operations.images._encode import DEFAULT_QUALITY, MAX_SIDES, Encoding, encoding, same_look
+from mediamill.operations.images._geometry import Fit, Size
+from mediamill.operations.images._params import Format, ImageJob
+from mediamill.operations.images._render import render
+from mediamill.operations.images._resample import Look
+from mediamill.operations.images._source import Source
+from mediamill.operations.images._work import Variant, Work, memory_bytes
+
+SAMPLE_SIDE = 1024
+"""Candidates are compared on the largest output, made no larger than this many pixels a side."""
+
+_FLAT = 3
+"""WebP without loss is tried where PNG takes less than this many times the bytes of the best lossy candidate."""
+
+_STILLS: tuple[Format, ...] = ("avif", "webp", "jpeg", "png")
+_MOVING: tuple[Format, ...] = ("avif", "webp", "gif")
+
+
+def choose_format(params: ImageJob, source: Source, fits: Sequence[Fit], look: Look, ctx: Context) -> Encoding:
+    """Encode a picture as each candidate, and return the one with the fewest bytes.
+
+    Candidates are AVIF, WebP and JPEG at qualities of the same look, where `quality` counts as JPEG's; PNG, and WebP
+    without loss, which win where a picture is flat; JPEG only without alpha. Animations are AVIF, WebP or GIF.
+
+    Args:
+        params: The job.
+        source: The picture.
+        fits: The outputs, which all get this format.
+        look: How they are resampled.
+        ctx: Where the work stops.
+    """
+    quality = DEFAULT_QUALITY if params.quality is None else params.quality
+    sample = _sample(max(fits, key=lambda one: one.scaled))
+    no_jpeg = source.facts.alpha or params.lossless
+    names = _MOVING if source.facts.animated else tuple(name for name in _STILLS if name != "jpeg" or not no_jpeg)
+    side = max(side for one in fits for side in one.size)
+    codes = [encoding(params, name, same_look(quality, name)) for name in names if side <= MAX_SIDES.get(name, side)]
+
+    def bytes_of(codes: Sequence[Encoding]) -> dict[Encoding, int]:
+        variants = tuple(Variant(sample, code) for code in codes)
+        work = Work(source=source, variants=variants, look=look, check=ctx.check, warm=ctx.warm)
+        ctx.reserve(memory_bytes(work))
+        return {codes[made.index]: len(made.data) for made in render(work)}
+
+    found = bytes_of(codes)
+    flat = [size for code, size in found.items() if code.format == "png" and size < _FLAT * min(found.values())]
+    if flat and not params.lossless and side <= MAX_SIDES["webp"]:
+        found |= bytes_of([msgspec.structs.replace(encoding(params, "webp"), lossless=True)])
+    return min(found, key=lambda code: found[code])
+
+
+def _sample(largest: Fit) -> Fit:
+    """Return a geometry made small enough to try formats on."""
+    ratio = min(1.0, SAMPLE_SIDE / max(*largest.scaled, *largest.size))
+
+    def smaller(size: Size) -> Size:
+        return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+
+    return Fit(smaller(largest.scaled), smaller(largest.size))

@@ -1,0 +1,226 @@
+"""What headers say that the libraries do not, or say differently: read by hand, never a pixel.
+
+After GIF89a, ITU T.81, the PNG specification (third edition), ISO/IEC 14496-12 and the ICO layout of Windows.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from mediamill.protocol.errors import CorruptInput, LimitExceeded
+
+MAX_GIF_BLOCKS = 4_000_000
+"""Data blocks of a GIF that are walked; the largest input cut into whole blocks has a quarter of them."""
+
+MAX_BOXES = 10_000
+"""Boxes of an ISO base media file that are looked at."""
+
+_TIMING = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl"))
+_MARKERS_WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
+_PQ, _HLG = 16, 18
+_TRANSFERS = {_PQ: "pq", _HLG: "hlg"}
+
+
+class Gif(Struct, frozen=True):
+    """A GIF's sizes as both of its parsers see them.
+
+    Attributes:
+        width: Of the logical screen or the furthest reaching frame, whichever is larger.
+        height: Likewise.
+        frames: How many images it has; counting stops one above the limit.
+    """
+
+    width: int
+    height: int
+    frames: int
+
+
+class Icon(Struct, frozen=True):
+    """The best picture of an icon file.
+
+    Attributes:
+        data: A PNG, or an icon file of that one picture.
+        is_png: Which of the two.
+        pictures: How many the file has.
+        width: In pixels, by the picture's own header, which is what decoders go by; 0 for a PNG.
+        height: Likewise.
+    """
+
+    data: bytes
+    is_png: bool
+    pictures: int
+    width: int = 0
+    height: int = 0
+
+
+def jpeg_scans(data: bytes) -> int:
+    """Return how many scans a JPEG has, not counting those of thumbnails."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        marker = data[at + 1]
+        if marker == 0xFF or marker in _MARKERS_WITHOUT_LENGTH:
+            at += 1 if marker == 0xFF else 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    end = data.find(b"\xff\xd9", at)
+    return data.count(b"\xff\xda", at, end if end >= 0 else len(data))
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield type and body of each chunk before the first pixels."""
+    at = 8
+    while at + 8 <= len(data):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if kind in (b"IDAT", b"IEND"):
+            return
+        yield kind, data[at + 8 : at + 8 + size]
+        at += size + 12
+
+
+def png_frames(data: bytes) -> int:
+    """Return how many frames a PNG says it has, 1 where it is not animated."""
+    return next((int.from_bytes(body[:4], "big") or 1 for kind, body in png_chunks(data) if kind == b"acTL"), 1)
+
+
+def hdr(data: bytes, format_name: str) -> tuple[str, int] | None:
+    """Return how a PNG, AVIF or HEIC codes its light for HDR: `pq` or `hlg`, and its primaries by ITU-T H.273."""
+    if format_name == "png":
+        code = next((body for kind, body in png_chunks(data) if kind == b"cICP" and len(body) >= 4), b"\0\0")
+        primaries, transfer = code[0], code[1]
+    else:
+        at = data.find(b"colrnclx", 0, 1 << 20)
+        code = data[at + 8 : at + 12] if at >= 0 else b""
+        primaries, transfer = int.from_bytes(code[:2], "big"), int.from_bytes(code[2:], "big")
+    name = _TRANSFERS.get(transfer)
+    return None if name is None else (name, primaries)
+
+
+def boxes(data: bytes, into: frozenset[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield type and body of the boxes of an ISO base media file, in their order.
+
+    Args:
+        data: The file.
+        into: The types of boxes that are gone through instead of being yielded whole.
+    """
+    spans = [(0, len(data))]
+    for _ in range(MAX_BOXES):
+        if not spans:
+            return
+        at, end = spans.pop()
+        size, kind, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
+        if size == 1:
+            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        size = size or end - at
+        if size < head or at + size > end:
+            continue
+        if at + size + 8 <= end:
+            spans.append((at + size, end))
+        if kind in into:
+            spans.append((at + head, at + size))
+        else:
+            yield kind, data[at + head : at + size]
+
+
+def avif_delays(data: bytes, max_frames: int) -> tuple[int, ...]:
+    """Return how many milliseconds each frame of an AVIF sequence is shown, empty where it is a still.
+
+    Args:
+        data: The file.
+        max_frames: Where counting may stop, one above.
+    """
+    if data[8:12] != b"avis":
+        return ()
+    scale = 1000
+    delays: list[int] = []
+    for kind, body in boxes(data, _TIMING):
+        if kind == b"mdhd":
+            at = 20 if body[:1] == b"\1" else 12
+            scale = int.from_bytes(body[at : at + 4], "big") or 1000
+        elif kind == b"stts":
+            for at in range(8, 8 + 8 * min(int.from_bytes(body[4:8], "big"), max_frames + 1), 8):
+                count, ticks = int.from_bytes(body[at : at + 4], "big"), int.from_bytes(body[at + 4 : at + 8], "big")
+                delays += [round(1000 * ticks / scale)] * min(count, max_frames + 1 - len(delays))
+            break  # a second track is the alpha of the first
+    return tuple(delays)
+
+
+def gif(data: bytes, max_frames: int) -> Gif:
+    """Read a GIF's blocks.
+
+    Args:
+        data: The file.
+        max_frames: Where counting may stop.
+
+    Raises:
+        CorruptInput: It ends before its first image.
+        LimitExceeded: It is cut into absurdly many blocks.
+    """
+    width, height, frames, blocks = _u16(data, 6), _u16(data, 8), 0, 0
+    at = 13 + _table_bytes(data, 10)
+    while at < len(data) and frames <= max_frames:
+        introducer = data[at]
+        if introducer == 0x21:
+            at += 2
+        elif introducer == 0x2C:
+            frames += 1
+            width = max(width, _u16(data, at + 1) + _u16(data, at + 5))
+            height = max(height, _u16(data, at + 3) + _u16(data, at + 7))
+            at += 11 + _table_bytes(data, at + 9)
+        elif introducer == 0:
+            at += 1
+            continue
+        else:
+            break
+        while at < len(data) and data[at]:
+            at += data[at] + 1
+            blocks += 1
+            if blocks > MAX_GIF_BLOCKS:
+                raise LimitExceeded(
+                    f"The GIF is cut into more than {MAX_GIF_BLOCKS} blocks.", expected=f"at most {MAX_GIF_BLOCKS}"
+                )
+        at += 1
+    if not frames:
+        raise CorruptInput("The GIF ends before its first image.")
+    return Gif(width, height, frames)
+
+
+def webp_frames(data: bytes) -> int:
+    """Return how many frames a sound WebP has."""
+    at, frames = 12, 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        frames += data[at : at + 4] == b"ANMF"
+        at += 8 + size + size % 2
+    return max(frames, 1)
+
+
+def icon(data: bytes) -> Icon:
+    """Return the largest, then deepest, picture of an icon file.
+
+    Raises:
+        CorruptInput: Its directory is empty or points outside the file.
+    """
+    entries = [data[at : at + 16] for at in range(6, 6 + 16 * min(_u16(data, 4), 256), 16)]
+    entries = [entry for entry in entries if len(entry) == 16]
+    if not entries:
+        raise CorruptInput("The icon has no pictures.")
+    best = max(entries, key=lambda entry: ((entry[0] or 256) * (entry[1] or 256), _u16(entry, 6)))
+    size, start = int.from_bytes(best[8:12], "little"), int.from_bytes(best[12:16], "little")
+    body = data[start : start + size]
+    if not size or len(body) < size:
+        raise CorruptInput("The icon's directory points outside the file.")
+    if body.startswith(b"\x89PNG\r\n\x1a\n"):
+        return Icon(body, True, len(entries))
+    alone = b"\x00\x00\x01\x00\x01\x00" + best[:12] + (22).to_bytes(4, "little") + body
+    sides = [abs(int.from_bytes(body[at : at + 4], "little", signed=True)) for at in (4, 8)]
+    return Icon(alone, False, len(entries), sides[0], (sides[1] + 1) // 2)
+
+
+def _u16(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 2], "little")
+
+
+def _table_bytes(data: bytes, at: int) -> int:
+    """Return the size of the colour table that the flags at a place announce."""
+    flags = data[at] if at < len(data) else 0
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0

@@ -1,0 +1,322 @@
+"""Pictures as they come in: looked at by their headers, held against the limits, then decoded strictly.
+
+A loader is chosen by our own sniff and gets bytes: libvips' choice by content knows too many formats, and a path would
+be read for options and siblings. `fail_on="warning"` is what makes a file that is cut short an error, not grey pixels.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from mediamill.operations.contract import Blob, Limits
+from mediamill.operations.images import _headers, _pillow, _svg
+from mediamill.operations.images._vips import blob, has, integer, is_out_of_memory, out_of_memory, vips
+from mediamill.operations.sniff import known_formats
+from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError, UnsupportedFormat
+from mediamill.protocol.results import text
+
+if TYPE_CHECKING:
+    import pyvips
+
+_LOADERS = {
+    "jpeg": "jpegload_buffer", "png": "pngload_buffer", "webp": "webpload_buffer", "gif": "gifload_buffer",
+    "tiff": "tiffload_buffer", "avif": "heifload_buffer", "heic": "heifload_buffer", "svg": "svgload_buffer",
+}  # fmt: skip
+_DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16, "uint": 32, "int": 32, "float": 32, "double": 64}
+_ANIMATED = ("gif", "webp")
+_UNDECODABLE = ("unsupported codec", "no decoding plugin", "unsupported feature", "decoder plugin")
+
+
+class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a picture's headers say.
+
+    Attributes:
+        format: Long name, as sniffed; `svg` for compressed drawings too.
+        width: Pixels as stored, before the orientation is applied.
+        height: Likewise.
+        orientation: EXIF's, 1..8.
+        bands: Channels as decoded.
+        alpha: Whether the last of them is alpha.
+        interpretation: libvips' name of the colour space.
+        depth: Bits per sample as stored.
+        frames: Frames, pages or pictures in the file.
+        animated: Whether they are frames in time that can be decoded.
+        delays: Milliseconds each frame is shown.
+        loop: How often the animation runs, 0 for ever.
+        icc: The embedded profile.
+        density: Pixels per millimetre.
+        scans: Of a progressive JPEG.
+        hdr: `pq` or `hlg` where the light is coded for HDR, and its primaries by ITU-T H.273.
+        screen: What other readers take for a GIF's size: what its frames reach over, at least.
+        has_exif, has_xmp, has_iptc: Whether there is such metadata.
+    """
+
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    bands: int = 3
+    alpha: bool = False
+    interpretation: str = "srgb"
+    depth: int = 8
+    frames: int = 1
+    animated: bool = False
+    delays: tuple[int, ...] = ()
+    loop: int = 0
+    icc: bytes | None = None
+    density: float = 0.0
+    scans: int = 1
+    hdr: tuple[str, int] | None = None
+    has_exif: bool = False
+    has_xmp: bool = False
+    has_iptc: bool = False
+    screen: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels as the picture is meant to be seen."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+    @property
+    def vector(self) -> bool:
+        """Whether the picture has no pixels of its own."""
+        return self.format == "svg"
+
+
+class Source(Struct, frozen=True):
+    """A picture whose header has been read and found within the limits.
+
+    Attributes:
+        data: The bytes its decoder gets; for an icon those of its best picture, for a drawing plain XML.
+        facts: What the header says.
+        decoder: The format those bytes are in.
+    """
+
+    data: bytes
+    facts: Facts
+    decoder: str
+
+    def load(self, *, shrink: int = 1, scale: float = 1.0, frames: bool = False) -> "pyvips.Image":
+        """Decode, lazily: errors may surface where the pixels are used.
+
+        Args:
+            shrink: 1, 2, 4 or 8, for JPEG alone; sides are divided and rounded down.
+            scale: Factor, for WebP (at most 1) and drawings alone; sides are rounded.
+            frames: Whether all frames come, as one tall strip.
+
+        Returns:
+            An image to be read once, from top to bottom.
+        """
+        if self.decoder not in _LOADERS or (frames and self.decoder == "avif"):
+            return self._load_by_pillow(frames)
+        options: dict[str, Any] = {}
+        if shrink != 1:
+            options["shrink"] = shrink
+        if scale != 1.0:
+            options["scale"] = scale
+        if frames:
+            options["n"] = -1
+        return _open(self.data, self.decoder, **options)
+
+    def decode_error(self, error: Exception, *, frames: bool = False) -> MediaError | None:
+        """Say what a failure somewhere behind `load` was, by decoding once more and nothing else.
+
+        Args:
+            error: What libvips raised.
+            frames: Whether all frames were decoded.
+
+        Returns:
+            The error of the table where the input or memory is to blame, else None.
+        """
+        if is_out_of_memory(error):
+            return out_of_memory(error)
+        try:
+            self.load(frames=frames).avg()
+        except MediaError as found:
+            return found
+        except vips().Error as found:
+            return out_of_memory(found) if is_out_of_memory(found) else _damaged(str(found), self.facts.format)
+        return None
+
+    def _load_by_pillow(self, frames: bool) -> "pyvips.Image":
+        picture = _pillow.open_picture(self.data, self.decoder)
+        if not frames:
+            return _pillow.decode(picture)
+        strip = [image for image, _ in _pillow.frames(picture, self.facts.frames)]
+        return vips().Image.arrayjoin(strip, across=1)
+
+
+def open_source(opened: Blob, limits: Limits, threads: int | None = None, field: str = "input") -> Source:
+    """Read a picture's header and hold it against the limits.
+
+    Args:
+        opened: The input.
+        limits: The limits in force.
+        threads: How many threads libvips may use from now on.
+        field: The job's field to blame.
+
+    Raises:
+        UnsupportedFormat: It is no picture, or one nothing here decodes.
+        CorruptInput: Its header makes no sense.
+        LimitExceeded: It is too large to be decoded.
+    """
+    vips(threads)
+    kind = opened.kind
+    if kind.medium != "image" or kind.format == "jxl":
+        raise UnsupportedFormat(
+            f"Input is {kind.description}, not a picture this operation reads: {text(opened.name, 200)}",
+            field=field,
+            received=kind.format or None,
+            expected="one of " + ", ".join(name for name in known_formats("image") if name != "jxl"),
+        )
+    try:
+        source = _READERS.get(kind.format, _read_raster)(opened.data, kind.format, limits)
+        check_budget(source.facts, limits)
+    except MediaError as error:
+        error.field = error.field or field
+        raise
+    return source
+
+
+def check_budget(facts: Facts, limits: Limits) -> None:
+    """Raise LimitExceeded where decoding a picture would cost more than the limits allow.
+
+    A drawing costs what it is rendered at, so only its outputs are held against the limits.
+    """
+    if facts.vector:
+        return
+    width, height = facts.screen or (facts.width, facts.height)
+    pixels = width * height
+    size = f"{width}x{height} pixels"
+    _check("max_side", max(width, height), limits.max_side, f"The picture has {size}")
+    _check("max_pixels", pixels, limits.max_pixels, f"The picture has {size}, {pixels} in all")
+    _check("max_frames", facts.frames, limits.max_frames, "The picture's frames or pages number")
+    if facts.animated:
+        total = pixels * facts.frames
+        _check("max_frame_pixels", total, limits.max_frame_pixels, f"The {facts.frames} frames of {size} have")
+    _check("max_scans", facts.scans, limits.max_scans, "The JPEG's scans number")
+
+
+def _check(name: str, value: int, limit: int, subject: str) -> None:
+    if value > limit:
+        amount = "" if str(value) in subject else f" {value}"
+        raise LimitExceeded(
+            f"{subject}{amount}, above {name} = {limit}.", received=value, expected=f"at most {limit} ({name})"
+        )
+
+
+def _read_raster(data: bytes, format_name: str, limits: Limits) -> Source:
+    """Read the header of a picture libvips decodes."""
+    screen = None
+    if format_name == "gif":
+        gif = _headers.gif(data, limits.max_frames)
+        screen = (gif.width, gif.height)
+        check_budget(Facts(format="gif", width=0, height=0, screen=screen, frames=gif.frames), limits)
+    image = _open(data, format_name)
+    facts = _facts(image, data, format_name, limits)
+    return Source(data, facts if screen is None else msgspec.structs.replace(facts, screen=screen), format_name)
+
+
+def _facts(image: "pyvips.Image", data: bytes, format_name: str, limits: Limits) -> Facts:
+    frames, animated = integer(image, "n-pages", 1), False
+    delays: tuple[int, ...] = ()
+    if format_name == "png":
+        frames = _headers.png_frames(data)
+    elif format_name == "avif":
+        delays = _headers.avif_delays(data, limits.max_frames)
+        frames, animated = len(delays) or frames, len(delays) > 1
+    elif format_name in _ANIMATED and frames > 1:
+        animated, delays = True, tuple(image.get("delay")) if has(image, "delay") else ()
+    many_scans = format_name == "jpeg" and integer(image, "jpeg-multiscan")
+    orientation = integer(image, "orientation", 1)
+    return Facts(
+        format=format_name,
+        width=image.width,
+        height=image.height,
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        bands=image.bands,
+        alpha=bool(image.hasalpha()),
+        interpretation=str(image.interpretation),
+        depth=max(integer(image, "bits-per-sample"), 1) if has(image, "bits-per-sample") else _DEPTHS[image.format],
+        frames=frames,
+        animated=animated,
+        delays=delays,
+        loop=integer(image, "loop"),
+        icc=blob(image, "icc-profile-data"),
+        density=float(image.xres) if image.xres > 1 else 0.0,
+        scans=_headers.jpeg_scans(data) if many_scans else 1,
+        hdr=_headers.hdr(data, format_name) if format_name in ("png", "avif", "heic") else None,
+        has_exif=has(image, "exif-data"),
+        has_xmp=has(image, "xmp-data"),
+        has_iptc=has(image, "iptc-data"),
+    )
+
+
+def _read_drawing(data: bytes, format_name: str, limits: Limits) -> Source:
+    if format_name == "svgz":
+        data = _svg.inflate(data, limits.max_svg_bytes)
+    _svg.check_size(data, limits.max_svg_bytes)
+    _svg.check_drawing(data)
+    image = _open(data, "svg")
+    facts = Facts(format="svg", width=image.width, height=image.height, bands=image.bands, alpha=True)
+    return Source(data, facts, "svg")
+
+
+def _read_icon(data: bytes, _format: str, limits: Limits) -> Source:
+    icon = _headers.icon(data)
+    if icon.is_png:
+        inner = _read_raster(icon.data, "png", limits)
+        return Source(icon.data, msgspec.structs.replace(inner.facts, format="ico", frames=icon.pictures), "png")
+    check_budget(Facts(format="ico", width=icon.width, height=icon.height), limits)
+    return _read_by_pillow(icon.data, "ico", limits)
+
+
+def _read_by_pillow(data: bytes, format_name: str, _limits: Limits) -> Source:
+    picture = _pillow.open_picture(data, format_name)
+    bands = picture.getbands()
+    spaces = {"L": "b-w", "C": "cmyk", "I": "grey16"}
+    facts = Facts(
+        format=format_name,
+        width=picture.width,
+        height=picture.height,
+        bands=len(bands),
+        alpha=bands[-1] == "A" or "transparency" in picture.info,
+        interpretation=spaces.get(bands[0], "srgb"),
+        depth=_pillow.depth(picture),
+        icc=picture.info.get("icc_profile") or None,
+        has_exif="exif" in picture.info,
+        has_xmp="xmp" in picture.info,
+    )
+    return Source(data, facts, format_name)
+
+
+_READERS = {
+    "svg": _read_drawing,
+    "svgz": _read_drawing,
+    "ico": _read_icon,
+    "bmp": _read_by_pillow,
+    "jp2": _read_by_pillow,
+    "psd": _read_by_pillow,
+}
+
+
+def _open(data: bytes, decoder: str, **options: Any) -> "pyvips.Image":
+    library = vips()
+    try:
+        return getattr(library.Image, _LOADERS[decoder])(data, access="sequential", fail_on="warning", **options)
+    except library.Error as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(error) from None
+        raise _damaged(str(error), decoder) from None
+
+
+def _damaged(detail: str, format_name: str) -> MediaError:
+    detail = detail.strip()
+    if any(phrase in detail.lower() for phrase in _UNDECODABLE):
+        return UnsupportedFormat(
+            f"This {format_name.upper()} picture is coded in a way no decoder here reads.",
+            received=format_name,
+            detail=detail,
+        )
+    return CorruptInput("The picture is damaged or cut short.", detail=detail)

@@ -1,0 +1,95 @@
+"""Where outputs go: formats from suffixes, names from templates."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+from mediamill.operations.contract import Blob
+from mediamill.operations.images._params import EXTENSIONS, Format, ImageJob, long_name, suffix_format
+from mediamill.operations.images._source import Facts
+from mediamill.protocol.errors import InvalidJob
+from mediamill.protocol.names import nearest
+
+_FIELD = re.compile(r"\{(\w*)\}")
+_SUBSTITUTES: dict[str, Format] = {"bmp": "png", "ico": "png", "psd": "png", "svg": "png"}
+
+
+def output_format(params: ImageJob, facts: Facts) -> Format | Literal["auto"]:
+    """Return what a job writes: its format, else its output's suffix, else its input's.
+
+    Inputs of formats that are not written become JPEG, or PNG where they are drawings, have alpha or are lossless.
+
+    Raises:
+        InvalidJob: The suffix is of no format that can be written.
+    """
+    if params.format is not None:
+        return long_name(params.format)
+    named = suffix_format(params.output) if params.output is not None else None
+    if named is not None:
+        return named
+    if facts.format in EXTENSIONS and facts.format != "ico":
+        return facts.format
+    return _SUBSTITUTES.get(facts.format, "png" if facts.alpha else "jpeg")
+
+
+def place(params: ImageJob, opened: Blob, template: str, format_name: Format, fields: Mapping[str, object]) -> str:
+    """Return an output's path; empty where its bytes are only returned inline.
+
+    Args:
+        params: The job.
+        opened: Its input.
+        template: How files in `output_dir` are named.
+        format_name: What is written.
+        fields: What a name may tell outputs apart by: width, height, ...
+
+    Raises:
+        InvalidJob: The template has an unknown field or leads out of the folder.
+    """
+    stem = os.path.splitext(opened.name)[0] or opened.name
+    values = {"name": stem, "ext": EXTENSIONS[format_name], "format": format_name, **fields}
+    if params.output is not None:
+        return fill_template(params.output, values, "output", strict=False)
+    if params.output_dir is None:
+        return ""
+    name = fill_template(template, values, "name", strict=True)
+    if "/" in name or os.sep in name or name in (".", ".."):
+        raise InvalidJob(
+            "name makes file names, not paths.", field="name", received=template, expected="a name without separators"
+        )
+    return os.path.join(params.output_dir, name)
+
+
+def fill_template(template: str, values: Mapping[str, object], field: str, *, strict: bool) -> str:
+    """Put values in the place of `{width}` and the like.
+
+    Args:
+        template: The text.
+        values: By name.
+        field: The job's field the template came from.
+        strict: Whether unknown names are refused, or stay what they are.
+
+    Raises:
+        InvalidJob: A name is unknown.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] in values:
+            return str(values[match[1]])
+        if not strict:
+            return match[0]
+        suggestion = nearest(match[1], values)
+        raise InvalidJob(
+            f"Unknown template field {match[0]!r}." + (f" Did you mean {{{suggestion}}}?" if suggestion else ""),
+            field=field,
+            received=template,
+            expected="one of " + ", ".join(f"{{{name}}}" for name in values),
+            suggestion=suggestion,
+        )
+
+    return _FIELD.sub(value, template)
+
+
+def has_fields(template: str, *names: str) -> bool:
+    """Return whether a template tells outputs apart by one of the fields."""
+    return any(name in names for name in _FIELD.findall(template))

@@ -1,0 +1,129 @@
+"""The benchmarks run from start to end and report what they promise; how long anything takes is not looked at."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = ROOT / "benchmarks" / "run.py"
+FIELDS = {
+    "case",
+    "work",
+    "unit",
+    "ours",
+    "peer",
+    "measure",
+    "median",
+    "min",
+    "max",
+    "rounds",
+    "bound",
+    "met",
+    "missing",
+    "note",
+}
+WORK = {
+    "ladder": 3,
+    "memory": 4,
+    "noop": 2,
+    "oneshot": 2,
+    "overhead": 3,
+    "throughput": 5,
+}
+"""How many rows each case has, at the quick setting."""
+
+WITH_PEER = ("ladder", "oneshot", "throughput")
+PEERLESS = tuple(name for name in WORK if name not in WITH_PEER)
+
+
+def run(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, str(RUN), *arguments],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def report(folder: Path, *arguments: str, **env: str) -> tuple[str, dict[str, Any]]:
+    done = run(
+        "--quick", "--photo", str(ROOT / "fixtures" / "rocket.jpg"), "--json", f"{folder}/out.json", *arguments, **env
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, json.loads((folder / "out.json").read_text())
+
+
+def without_node(folder: Path) -> dict[str, str]:
+    empty = folder / "empty"
+    empty.mkdir()
+    return {"PATH": str(empty)}
+
+
+def test_there_is_a_test_for_every_case() -> None:
+    listed = run("--list")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == sorted(WORK)
+
+
+@pytest.mark.parametrize("name", sorted(WORK))
+def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
+    text, facts = report(tmp_path, name, **without_node(tmp_path))
+    assert not facts["failures"]
+    assert len(facts["rows"]) == WORK[name]
+    for row in facts["rows"]:
+        assert set(row) == FIELDS
+        assert row["case"] == name
+        assert row["work"] in text
+        assert row["met"] is None
+        assert row["rounds"] >= 1 or row["unit"] == ""
+    if name in WITH_PEER:
+        assert "not installed" in text
+        assert "nodejs.org" in text
+        assert all(row["missing"] and row["peer"] is None and row["median"] is None for row in facts["rows"])
+    else:
+        assert all(row["missing"] is None and row["median"] is not None for row in facts["rows"])
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js")
+def test_node_without_sharp_says_how_to_install_it(tmp_path: Path) -> None:
+    text, facts = report(tmp_path, "oneshot", "--sharp", str(tmp_path))
+    assert "npm install" in text
+    assert all(row["ours"] > 0 and row["peer"] is None for row in facts["rows"])
+
+
+def test_the_machine_and_the_versions_are_told(tmp_path: Path) -> None:
+    text, facts = report(tmp_path, "memory")
+    machine = facts["machine"]
+    assert {"system", "processor", "cores", "versions", "engine", "photo", "rounds", "quick"} <= set(machine)
+    assert {"mediamill", "python", "pyvips", "sharp"} <= set(machine["versions"])
+    assert machine["quick"] is True
+    assert f"mediamill {machine['versions']['mediamill']}" in text
+
+
+def test_rounds_are_counted(tmp_path: Path) -> None:
+    _, facts = report(tmp_path, "noop", "--rounds", "3")
+    assert [row["rounds"] for row in facts["rows"]] == [3, 3]
+
+
+def test_an_engine_that_fails_is_a_failure(tmp_path: Path) -> None:
+    broken = tmp_path / "mediamill"
+    broken.write_text('#!/bin/sh\n[ "$1" = doctor ] && echo \'{"versions": {}, "codecs": {}}\'\n[ "$1" = doctor ]\n')
+    broken.chmod(0o755)
+    photo = str(ROOT / "fixtures" / "rocket.jpg")
+    done = run("noop", "--quick", "--photo", photo, "--mediamill", str(broken), "--json", f"{tmp_path}/out.json")
+    assert done.returncode == 1
+    assert "FAILED noop" in done.stdout
+    assert json.loads((tmp_path / "out.json").read_text())["failures"]
+
+
+def test_an_unknown_case_is_refused() -> None:
+    done = run("nop", "--quick")
+    assert done.returncode == 2
+    assert "noop" in done.stderr

@@ -1,0 +1,154 @@
+import gzip
+import zlib
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mediamill.operations.sniff import EMPTY, HEAD_BYTES, UNKNOWN, Kind, Medium, known_formats, sniff
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+def ftyp(*brands: bytes) -> bytes:
+    body = b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
+    return (len(body) + 4).to_bytes(4, "big") + body + bytes(100)
+
+
+def bmp(header: int) -> bytes:
+    return b"BM" + bytes(12) + header.to_bytes(4, "little") + bytes(40)
+
+
+KINDS: list[tuple[bytes, str]] = [
+    (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", "jpeg"),
+    (b"\xff\xd8\xff\xdb", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n" + bytes(8), "png"),
+    (b"GIF87a" + bytes(8), "gif"),
+    (b"GIF89a" + bytes(8), "gif"),
+    (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "webp"),
+    (b"RIFF\x00\x00\x00\x00WAVEfmt ", "wav"),
+    (b"RIFF\x00\x00\x00\x00AVI LIST", "avi"),
+    (b"II*\x00" + bytes(8), "tiff"),
+    (b"MM\x00*" + bytes(8), "tiff"),
+    (b"II+\x00" + bytes(8), "tiff"),
+    (b"MM\x00+" + bytes(8), "tiff"),
+    (ftyp(b"avif", b"mif1", b"miaf"), "avif"),
+    (ftyp(b"avis", b"avif"), "avif"),
+    (ftyp(b"mif1", b"avif"), "avif"),
+    (ftyp(b"mif1", b"heic"), "heic"),
+    (ftyp(b"heic", b"mif1"), "heic"),
+    (ftyp(b"heix"), "heic"),
+    (ftyp(b"mif1"), "heic"),
+    (ftyp(b"msf1", b"hevc"), "heic"),
+    (ftyp(b"isom", b"mp42"), "mp4"),
+    (ftyp(b"zzzz"), "mp4"),
+    (ftyp(b"qt  "), "mov"),
+    (ftyp(b"M4A ", b"isom"), "m4a"),
+    (b"\x00\x00\x00\x08wide" + bytes(8), "mov"),
+    (b"\x00\x00\x10\x00moov" + bytes(8), "mov"),
+    (bmp(40), "bmp"),
+    (bmp(12), "bmp"),
+    (bmp(124), "bmp"),
+    (b"\x00\x00\x01\x00\x01\x00", "ico"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\xff\x4f\xff\x51", "jp2"),
+    (b"\xff\x0a", "jxl"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "jxl"),
+    (b"8BPS\x00\x01", "psd"),
+    (b"\x1aE\xdf\xa3" + bytes(8), "matroska"),
+    (b"FLV\x01", "flv"),
+    (b"G" + bytes(187) + b"G" + bytes(187) + b"G", "mpegts"),
+    (b"ID3\x04", "mp3"),
+    (b"\xff\xfb\x90\x00", "mp3"),
+    (b"\xff\xf1\x50\x80", "aac"),
+    (b"fLaC", "flac"),
+    (b"OggS", "ogg"),
+    (b"FORM\x00\x00\x00\x00AIFF", "aiff"),
+    (b"FORM\x00\x00\x00\x00AIFC", "aiff"),
+    (b"%PDF-1.7\n", "pdf"),
+    (b"junk before\n" * 20 + b"%PDF-1.4\n", "pdf"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x08\xf2\xa6\xb6", "vips"),
+    (gzip.compress(SVG), "svgz"),
+    (gzip.compress(b"plain text"), "gzip"),
+    (b"\x1f\x8b\x08broken", "gzip"),
+    (SVG, "svg"),
+    (b'<?xml version="1.0"?>\n<!-- c -->\n' + SVG, "svg"),
+    (b"\xef\xbb\xbf  " + SVG, "svg"),
+    (SVG.decode().encode("utf-16"), "svg"),
+    (b"\xfe\xff" + SVG.decode().encode("utf-16-be"), "svg"),
+    (b"<svg>", "svg"),
+    (b"<!DOCTYPE HTML><body>", "html"),
+    (b"<html><p>", "html"),
+    (b"<HEAD>", "html"),
+    (b'<?xml version="1.0"?><note/>', "xml"),
+    (b"<svgfoo/>", "xml"),
+    (b'{"a": 1}', "json"),
+    (b"[1, 2]", "json"),
+    (b" [[", "json"),
+    (b"#EXTM3U\nhttp://x.example/a.ts", "playlist"),
+    (b"ffconcat version 1.0\n", "playlist"),
+    (b"v=0\r\no=- 0", "playlist"),
+    (b"hello", "text"),
+    ("grüße".encode(), "text"),
+    (b"x" * (HEAD_BYTES - 1) + "é".encode(), "text"),
+    (b"\xef\xbb\xbf", "text"),
+]
+
+
+@pytest.mark.parametrize(("data", "name"), KINDS, ids=[f"{name}-{at}" for at, (_, name) in enumerate(KINDS)])
+def test_a_file_is_what_its_first_bytes_say(data: bytes, name: str) -> None:
+    assert sniff(data).format == name
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00", b"\xff", b"\xff\xd8", b"\x89PNG", b"RIFF\x00\x00\x00\x00ACON", b"RIFF\x00\x00\x00\x00XXXX",
+        b"FORM\x00\x00\x00\x00ILBM", b"\x80" * 100, b"text\x00more", b"\xe9t\xe9" + b"x" * 100, b"BM" + b"\xff" * 50,
+        zlib.compress(SVG),
+    ],
+)  # fmt: skip
+def test_other_bytes_are_of_an_unknown_kind(data: bytes) -> None:
+    assert sniff(data) == UNKNOWN
+
+
+def test_nothing_is_an_empty_file() -> None:
+    assert sniff(b"") == EMPTY
+
+
+def test_each_format_has_a_sample_here() -> None:
+    mediums = get_args(Medium)
+    assert {name for _, name in KINDS} == {name for medium in mediums for name in known_formats(medium)}
+
+
+@pytest.mark.parametrize(("data", "name"), KINDS, ids=[f"{name}-{at}" for at, (_, name) in enumerate(KINDS)])
+def test_a_kind_is_described_as_a_person_would(data: bytes, name: str) -> None:
+    assert sniff(data).description.split()[0] in ("a", "an", "gzip-compressed")
+
+
+def test_a_bomb_of_compressed_spaces_is_not_unpacked_whole() -> None:
+    assert sniff(gzip.compress(b" " * (64 << 20))).format == "gzip"
+
+
+def test_only_the_head_counts() -> None:
+    assert sniff(b" " * HEAD_BYTES + SVG).format == "text"
+    assert sniff(b"text " * HEAD_BYTES + b"%PDF-1.7").format == "text"
+
+
+_STARTS = st.sampled_from([data[:20] for data, _ in KINDS] + [b"<", b"{", b"\xff\xfe", b"\x1f\x8b\x08", b"G"])
+
+
+@given(st.binary(max_size=600) | st.builds(bytes.__add__, _STARTS, st.binary(max_size=600)))
+@settings(deadline=None, max_examples=300)
+def test_no_bytes_raise(data: bytes) -> None:
+    assert isinstance(sniff(data), Kind)
+
+
+@given(st.text(min_size=1, max_size=60))
+@settings(deadline=None)
+def test_text_is_never_a_picture_but_a_drawing(value: str) -> None:
+    kind = sniff(value.encode())
+    if not value.startswith(("GIF8", "8BPS", "II*", "MM\0", "BM", "\0", "RIFF", "FORM")):
+        assert kind.medium != "image" or kind.format == "svg" or value[4:8] == "ftyp"
