@@ -19,6 +19,7 @@ class BareContext:
     """The least an operation can run in."""
 
     threads = 1
+    warm = True
 
     def __init__(self, limits: "Limits") -> None:
         self.limits = limits

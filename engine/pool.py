@@ -246,6 +246,8 @@ class Pool:
     def _take(self, worker: Worker, message: Any) -> None:
         if isinstance(message, Ready):
             worker.ready = True
+            if worker.task is not None:
+                worker.task.last_sign = time.monotonic()
         elif isinstance(message, Temporary):
             worker.temporaries.append(message.path)
         elif isinstance(message, Commit):
