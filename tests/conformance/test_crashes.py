@@ -8,7 +8,7 @@ import time
 import pytest
 from harness import all_dead, code, descendants, files_under
 
-CAUSES = {"segfault": "SIGSEGV", "abort": "SIGABRT", "kill": "SIGKILL", "exit": "exit code 7", "sysexit": "exit code 7"}
+CAUSES = {"segfault": "SIGSEGV", "abort": "SIGABRT", "kill": "SIGKILL", "exit": "exit code 7"}
 
 
 @pytest.mark.parametrize("mode", list(CAUSES))
@@ -28,6 +28,13 @@ def test_a_crash_costs_only_its_job_and_names_its_cause(host, mode):
     assert [e.get("attempt", 1) for e in engine.events if e["event"] == "started"] == [1, 2]
     retry = engine.event("retry", "crash")
     assert retry["code"] == "worker_crashed"
+
+
+def test_an_operation_that_wants_to_exit_is_answered_and_its_worker_stays(host):
+    engine = host("--workers", 1)
+    assert code(engine.ask({"operation": "crash", "mode": "sysexit", "id": 1})) == "internal"
+    assert code(engine.ask({"operation": "noop", "id": 2})) == "ok"
+    assert engine.stats()["workers_started"] == 1
 
 
 def test_a_job_that_crashes_once_is_retried_and_fine(host, tmp_path):

@@ -632,7 +632,6 @@ class TestTyped:
         done = run("batch")
         assert (done.returncode, done.stdout) == (2, "")
 
-    @pytest.mark.skipif("probe" not in SHIPPED, reason="not shipped")
     def test_probe_tells_a_files_kind_whatever_its_name(self, run: Run, work: Path) -> None:
         (work / "odd.txt").write_bytes(PHOTO.read_bytes())
         done = run("probe", "odd.txt", "--json")
@@ -640,7 +639,6 @@ class TestTyped:
         assert lines(done)[0]["metadata"]["format"] == "jpeg"
         assert run("probe", "odd.txt").returncode == 0
 
-    @pytest.mark.skipif("resize" not in SHIPPED, reason="not shipped")
     def test_resize_makes_a_file_for_each_width(self, run: Run, work: Path) -> None:
         done = run("resize", str(PHOTO), "--widths", "32,64", "--output-dir", "out")
         assert (done.returncode, done.stderr) == (0, "")

@@ -128,6 +128,21 @@ class TestPublish:
         outputs.publish()
         assert names(tmp_path) == ["a.png"]
 
+    def test_bytes_reach_the_disk_before_the_name_and_the_name_before_the_result(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        calls: list[str] = []
+        fsync, replace = os.fsync, os.replace
+        monkeypatch.setattr(os, "fsync", lambda fd: (calls.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
+        monkeypatch.setattr(os, "replace", lambda a, b: (calls.append(f"{a} -> {b}"), replace(a, b)))
+        outputs = Outputs(overwrite="replace")
+        target = Target(path=str(tmp_path / "o.bin"), format="bin")
+        outputs.claim(Plan(targets=(target,)), set())
+        outputs.write(target, b"data", {})
+        temporary = outputs.moves[0].source
+        outputs.publish()
+        assert calls == [temporary, f"{temporary} -> {tmp_path}/o.bin", str(tmp_path)]
+
     @pytest.mark.parametrize("fsync", [True, False])
     def test_bytes_and_names_are_flushed_where_asked(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool
