@@ -29,7 +29,7 @@ def accepts(work: Work) -> Header | None:
     """Return the header to decode by where a work gains from planes, else None."""
     facts, look = work.source.facts, work.look
     plain = look.kernel == "lanczos3" and not look.linear and not look.sharpen
-    if not (work.warm and plain and work.source.decoder == "jpeg" and facts.icc is None and facts.hdr is None):
+    if not (plain and work.source.decoder == "jpeg" and facts.icc is None and facts.hdr is None):
         return None
     bare = not (facts.has_exif or facts.has_xmp or facts.has_iptc)
     if not all(_is_plain(variant, bare) for variant in work.variants) or kernel(work) is None:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mediamill.operations.images import _planar, _planes, _resample
+from mediamill.operations.images import _resample
 from mediamill.operations.images._colour import ALPHA_FORMATS
 from mediamill.operations.images._encode import (
     Motion,
@@ -34,16 +34,21 @@ def render(work: Work) -> Iterator[Made]:
         EncodeFailed: An encoder refuses.
         OutOfMemory: Memory is short.
     """
+    made = _through_planes(work) if work.warm else None
+    yield from _through_pixels(work) if made is None else made
+
+
+def _through_planes(work: Work) -> Iterator[Made] | None:
+    """Return the outputs where planes gain and the file is sound, else None: libvips knows better what is damaged."""
+    from mediamill.operations.images import _planar, _planes
+
     header = _planar.accepts(work)
-    if header is not None:
-        try:
-            planes = _planes.decode(work.source.data, header)
-        except _planes.DamagedJpeg:
-            pass  # libvips knows better what is damaged, and says it
-        else:
-            yield from _planar.render(work, planes)
-            return
-    yield from _through_pixels(work)
+    if header is None:
+        return None
+    try:
+        return _planar.render(work, _planes.decode(work.source.data, header))
+    except _planes.DamagedJpeg:
+        return None
 
 
 def _through_pixels(work: Work) -> Iterator[Made]:
