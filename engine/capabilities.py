@@ -6,7 +6,7 @@ import msgspec
 
 from mediamill.engine.registry import Registry
 from mediamill.engine.settings import Settings
-from mediamill.operations.sniff import known_formats
+from mediamill.operations.sniff import decodable_images
 from mediamill.protocol import version
 
 IMAGES_OUT = ("png", "jpeg", "webp", "avif", "gif", "ico", "tiff")
@@ -14,7 +14,7 @@ IMAGES_OUT = ("png", "jpeg", "webp", "avif", "gif", "ico", "tiff")
 
 def formats() -> dict[str, Any]:
     """Return the formats that are read and written, by medium."""
-    return {"image": {"in": [name for name in known_formats("image") if name != "jxl"], "out": list(IMAGES_OUT)}}
+    return {"image": {"in": list(decodable_images()), "out": list(IMAGES_OUT)}}
 
 
 def capabilities(registry: Registry, settings: Settings) -> dict[str, Any]:

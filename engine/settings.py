@@ -99,7 +99,10 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> t
     try:
         return msgspec.convert(values, Settings, strict=False), origins
     except msgspec.ValidationError as error:
-        raise explain(error, values, Settings) from None
+        fault = explain(error, values, Settings)
+        origin = origins.get((fault.field or "").partition("[")[0], "")
+        fault.message += f" It comes from {FILE}." if origin == FILE else ""
+        raise fault from None
 
 
 def _from_file() -> dict[str, Any]:
@@ -109,9 +112,13 @@ def _from_file() -> dict[str, Any]:
 
     try:
         with open(FILE, "rb") as file:
-            table = tomllib.load(file).get("engine", {})
+            whole = tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InvalidJob(f"{FILE} cannot be read: {error}.") from None
+    table = whole.get("engine", {})
+    for name in whole:
+        if name in Settings.__struct_fields__:
+            raise InvalidJob(f"{FILE}: {name} belongs under [engine].", field=name)
     if not isinstance(table, dict):
         raise InvalidJob(f"{FILE}: [engine] must be a table.")
     return table

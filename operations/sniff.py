@@ -123,6 +123,15 @@ def sniff(data: bytes) -> Kind:
     return _KINDS[name] if name else UNKNOWN
 
 
+UNDECODABLE = ("jxl", "heic")
+"""Pictures that are told apart but have no decoder here."""
+
+
+def decodable_images() -> tuple[str, ...]:
+    """Return the names of the picture formats that can be read."""
+    return tuple(name for name in known_formats("image") if name not in UNDECODABLE)
+
+
 def known_formats(medium: Medium) -> tuple[str, ...]:
     """Return the names of the formats of a medium that can be told apart."""
     return tuple(kind.format for kind in _KINDS.values() if kind.medium == medium)

@@ -67,7 +67,14 @@ def _rename(value: Any, names: dict[str, str]) -> Any:
         return {
             key: _REF.format(name=names.get(item.rsplit("/", 1)[1], item.rsplit("/", 1)[1]))
             if key == "$ref"
+            else _unindented(item)
+            if key == "description" and isinstance(item, str)
             else _rename(item, names)
             for key, item in value.items()
         }
     return [_rename(item, names) for item in value] if isinstance(value, list) else value
+
+
+def _unindented(text: str) -> str:
+    """Return a docstring without its indentation, which Python keeps before 3.13 and drops from then on."""
+    return "\n".join(line.strip() for line in text.splitlines())

@@ -1,6 +1,7 @@
 """A file of jobs: a JSON array gives an array of results, JSON lines give lines."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -32,8 +33,9 @@ def batch(file: str, resume: str | None, settings: Settings) -> int:
 
     Args:
         file: The file with the jobs, `-` for stdin.
-        resume: A file with results of an earlier run of the same jobs. Those that succeeded are printed again and not
-            run again, so the output is always whole. Jobs are told by their ids, those without by their order.
+        resume: A file with results of an earlier run of the same jobs. Those that succeeded, and whose outputs are
+            still there, are printed again and not run again, so the output is always whole. Jobs are told by their
+            ids, those without by their order.
         settings: The settings in force.
 
     Returns:
@@ -100,7 +102,7 @@ class _Run:
         ordered = ordered or message.id is UNSET
         if ordered:
             self._waiting[index] = None
-        old = self._done.take(message.id) if self._done is not None else None
+        old = self._done.take(message) if self._done is not None else None
         if old is not None:
             self._print(index, ordered, old)
         elif isinstance(message, Result):
@@ -152,11 +154,39 @@ class _Done:
                 self._by_id[type(result["id"]), result["id"]] = good
         self._in_order.reverse()
 
-    def take(self, job_id: Any) -> bytes | None:
-        """Return the earlier success of the next job, told by its id, or by its order where it has none."""
-        if job_id is not UNSET:
-            return self._by_id.get((type(job_id), job_id))
-        return self._in_order.pop() if self._in_order else None
+    def take(self, message: Job | Result) -> bytes | None:
+        """Return the earlier success of the next job, told by its id, or by its order where it has none.
+
+        It is none where it is another operation's, or where an output is gone or has another size.
+        """
+        if message.id is not UNSET:
+            line = self._by_id.get((type(message.id), message.id))
+        else:
+            line = self._in_order.pop() if self._in_order else None
+        if line is None or isinstance(message, Result):
+            return None
+        return line if _still_there(parse(line), str(message.__struct_config__.tag)) else None
+
+
+def _still_there(result: dict[str, Any], operation: str) -> bool:
+    """Return whether an earlier result is of an operation and its outputs are as it says."""
+    outputs = result.get("outputs")
+    if result.get("operation") != operation or not isinstance(outputs, list):
+        return False
+    try:
+        return all(
+            not output["path"] or os.path.getsize(_exact_path(output)) == output["size_bytes"] for output in outputs
+        )
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
+
+
+def _exact_path(output: dict[str, Any]) -> str:
+    if "path_b64" not in output:
+        return str(output["path"])
+    import base64
+
+    return os.fsdecode(base64.b64decode(output["path_b64"]))
 
 
 def _result_lines(data: bytes) -> Iterator[bytes]:

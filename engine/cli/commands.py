@@ -64,12 +64,12 @@ def dispatch(arguments: Sequence[str]) -> int:
         return 130
 
 
-def complain(error: MediaError) -> int:
-    """Print an error for a person; return its exit status."""
+def complain(error: MediaError, about: str = "") -> int:
+    """Print an error for a person, after what it is about; return its exit status."""
     from mediamill.protocol.errors import CODES
 
     row = CODES[error.code]
-    sys.stderr.write(f"mediamill: {error.message}\n")
+    sys.stderr.write(f"mediamill: {about}{': ' if about else ''}{error.message}\n")
     if error.expected and error.code == "invalid_job" and error.expected not in error.message:
         sys.stderr.write(f"  expected: {error.expected}\n")
     is_setting = str(error.field).startswith(PREFIX) or error.field in Settings.__struct_fields__

@@ -15,14 +15,14 @@ class Parser(argparse.ArgumentParser):
     """A parser that says which flag an unknown one was probably meant to be."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage and the message, with the nearest flag to an unknown one; exit with 2."""
+        """Print the message, with the nearest flag to an unknown one, and where help is; exit with 2."""
         _, unknown, words = message.partition("unrecognized arguments: ")
         if unknown:
             flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
             typed = next((word.partition("=")[0] for word in words.split() if word.startswith("--")), "")
             near = nearest(typed.lstrip("-"), [flag[2:].replace("-", "_") for flag in flags])
             message += f". Did you mean --{near.replace('_', '-')}?" if near else ""
-        super().error(message)
+        self.exit(2, f"{self.prog}: {message}\n  `{self.prog} --help` explains its flags.\n")
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type[Struct], skip: Iterable[str] = ()) -> None:

@@ -7,15 +7,15 @@ import sys
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
-from mediamill.engine.cli.commands import EXIT_OUTPUT_LOST, complain
+from mediamill.engine.cli.commands import EXIT_OUTPUT_LOST
 from mediamill.engine.cli.flags import Parser, add_flags, given
+from mediamill.engine.cli.report import report
 from mediamill.engine.registry import Operation, Registry
 from mediamill.engine.settings import Settings, load
 from mediamill.engine.stdio import protect, write_all
 from mediamill.protocol.decode import to_job
-from mediamill.protocol.errors import BY_CODE, CODES, InputNotFound, InvalidJob, MediaError
+from mediamill.protocol.errors import CODES, InputNotFound, InvalidJob
 from mediamill.protocol.job import Job
 from mediamill.protocol.results import Result, encode
 
@@ -45,7 +45,7 @@ def run_operation(operation: Operation, rest: list[str], registry: Registry) -> 
             return EXIT_OUTPUT_LOST
     else:
         results = _run(jobs, registry, settings, came, quiet=False)
-        _report(results)
+        report([_input(job) for job in jobs], results)
     if came:
         return 128 + came[0]
     bad = next((result for result in results if not result.success), None)
@@ -63,7 +63,8 @@ def _parser(operation: Operation, *, takes_files: bool) -> argparse.ArgumentPars
     if takes_files:
         parser.add_argument("files", nargs="+", metavar="INPUT", help="Files, folders or globs.")
     add_flags(parser, operation.params, skip=_NOT_TYPED)
-    parser.add_argument("--workers", type=int, default=argparse.SUPPRESS, help="Worker processes; 0: one per core.")
+    shared = {field.name for field in msgspec.structs.fields(operation.params)}
+    add_flags(parser.add_argument_group("settings"), Settings, skip=shared)  # type: ignore[arg-type]
     parser.add_argument("--json", action="store_true", help="Print result lines instead of a table.")
     return parser
 
@@ -79,9 +80,37 @@ def _jobs(operation: Operation, fields: dict[str, Any], arguments: argparse.Name
     files = _files(arguments.files, operation.medium)
     if "inputs" in fields:
         return [raw | {"inputs": files}]
-    if len(files) > 1 and "output" in values:
-        raise InvalidJob("--output names one file; use --output-dir with several inputs.", field="output")
+    if len(files) > 1 and "output_dir" in fields:
+        _check_clashes(files, values)
     return [raw | {"input": file} for file in files]
+
+
+def _check_clashes(files: list[str], values: dict[str, Any]) -> None:
+    """Refuse what would write several inputs to the same names, one over the other."""
+    last = files[-1]
+    if not os.path.lexists(last) and "." in os.path.basename(last):
+        raise InputNotFound(
+            f"Input file not found: {last}. To write it, say --output {last}.", field="input", received=last
+        )
+    if "output" in values:
+        raise InvalidJob("--output names one file; use --output-dir with several inputs.", field="output")
+    seen: dict[str, str] = {}
+    for file in files:
+        stem, suffix = os.path.splitext(os.path.basename(file))
+        name = stem if "format" in values else stem + suffix.lower().replace(".jpeg", ".jpg")
+        other = seen.setdefault(name, file)
+        if other != file:
+            raise InvalidJob(
+                f"{other} and {file} would be written to the same names.",
+                field="name",
+                expected="inputs with different names, or a run for each folder with its own --output-dir",
+            )
+
+
+def _input(job: Job) -> str:
+    """Return what a job is about, for people."""
+    source = getattr(job, "input", "")
+    return source if isinstance(source, str) else ""
 
 
 def _files(patterns: list[str], medium: str) -> list[str]:
@@ -104,7 +133,7 @@ def _files(patterns: list[str], medium: str) -> list[str]:
             found += matches
     if not found:
         raise InputNotFound(f"No file of this kind in {' '.join(patterns)}.", field="input")
-    return list(dict.fromkeys(found))
+    return list({os.path.normpath(file): file for file in reversed(found)}.values())[::-1]
 
 
 _SUFFIXES = {
@@ -137,39 +166,3 @@ def _run(jobs: list[Job], registry: Registry, settings: Settings, came: list[int
 
     with bar(len(jobs)) as advance:
         return run_pooled(jobs, registry, settings, lambda _, result: advance())
-
-
-def _report(results: list[Result]) -> None:
-    """Print what was made, then what failed."""
-    rows = [
-        (output.path or "(inline)", output.format, _size(output.width, output.height), _bytes(output.size_bytes))
-        for result in results
-        for output in result.outputs
-    ]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    for row in rows:
-        cells = "  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True))
-        sys.stdout.write(f"{cells}  {row[3]:>9}\n")
-    for result in results:
-        if result.success and not result.outputs and isinstance(result.metadata, dict):
-            sys.stdout.write(msgspec.json.format(msgspec.json.encode(result.metadata), indent=2).decode() + "\n")
-    sys.stdout.flush()
-    for result in results:
-        if result.error_info is not UNSET:
-            complain(_error(result))
-
-
-def _error(result: Result) -> MediaError:
-    assert result.error_info is not UNSET
-    expected = result.error_info.expected
-    return BY_CODE[result.error_info.code](str(result.error), expected=None if expected is UNSET else expected)
-
-
-def _size(width: int, height: int) -> str:
-    return f"{width}x{height}" if width or height else "-"
-
-
-def _bytes(count: int) -> str:
-    if count < 1000:
-        return f"{count} B"
-    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.2f} MB"

@@ -8,6 +8,7 @@ from msgspec import Meta
 from mediamill.operations.contract import Blob, Context, Limits, Metadata, Plan
 from mediamill.protocol.errors import CorruptInput, LimitExceeded
 from mediamill.protocol.job import Job, Source
+from mediamill.protocol.results import text
 
 SUMMARY = "Say what a file is: kind, size, frames, duration, pages, colour."
 EXAMPLE: dict[str, Any] = {"operation": "probe", "input": "photo.jpg"}
@@ -39,6 +40,7 @@ def run(params: Params, ctx: Context) -> Metadata:
     """
     opened = ctx.read(params.input)
     found = {
+        "path": None if opened.path is None else text(opened.path),
         "kind": opened.kind.medium,
         "format": opened.kind.format or None,
         "description": opened.kind.description,

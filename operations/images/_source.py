@@ -12,7 +12,7 @@ from msgspec import Struct
 from mediamill.operations.contract import Blob, Limits
 from mediamill.operations.images import _headers, _pillow, _svg
 from mediamill.operations.images._vips import blob, has, integer, is_out_of_memory, out_of_memory, vips
-from mediamill.operations.sniff import known_formats
+from mediamill.operations.sniff import decodable_images
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError, UnsupportedFormat
 from mediamill.protocol.results import text
 
@@ -168,7 +168,7 @@ def open_source(opened: Blob, limits: Limits, threads: int | None = None, field:
             f"Input is {kind.description}, not a picture this operation reads: {text(opened.name, 200)}",
             field=field,
             received=kind.format or None,
-            expected="one of " + ", ".join(name for name in known_formats("image") if name != "jxl"),
+            expected="one of " + ", ".join(decodable_images()),
         )
     try:
         source = _READERS.get(kind.format, _read_raster)(opened.data, kind.format, limits)

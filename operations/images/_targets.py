@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from mediamill.operations.contract import Blob
-from mediamill.operations.images._params import EXTENSIONS, Format, ImageJob, long_name, suffix_format
+from mediamill.operations.images._params import EXTENSIONS, SUFFIXES, Format, ImageJob, long_name, suffix_format
 from mediamill.operations.images._source import Facts
 from mediamill.protocol.errors import InvalidJob
 from mediamill.protocol.names import nearest
@@ -21,10 +21,19 @@ def output_format(params: ImageJob, facts: Facts) -> Format | Literal["auto"]:
     Inputs of formats that are not written become JPEG, or PNG where they are drawings, have alpha or are lossless.
 
     Raises:
-        InvalidJob: The suffix is of no format that can be written.
+        InvalidJob: The suffix is of no format that can be written, or of another than the job's.
     """
     if params.format is not None:
-        return long_name(params.format)
+        asked = long_name(params.format)
+        named = SUFFIXES.get(os.path.splitext(params.output or "")[1][1:].lower())
+        if named is not None and asked not in (named, "auto"):
+            raise InvalidJob(
+                f"The output's suffix says {named}, format says {asked}.",
+                field="format",
+                received=params.format,
+                expected=f"{named}, or another suffix",
+            )
+        return asked
     named = suffix_format(params.output) if params.output is not None else None
     if named is not None:
         return named

@@ -444,15 +444,25 @@ class TestResume:
         assert self.again(run, work, ids, True, json.dumps(rows, indent=1).encode())[1] == [1]
 
     def test_what_is_no_result_is_passed_over(self, run: Run, work: Path) -> None:
-        before = b"""x\n{}\n[1]\n{"success":true,"id":[1]}\n{"event":"pong"}\n{"success":true,"id":"j2"}\n"""
+        good = b'{"success":true,"operation":"writer","outputs":[],"id":"j2"}\n'
+        before = b"""x\n{}\n[1]\n{"success":true,"id":[1]}\n{"event":"pong"}\n{"success":true,"id":"j1"}\n""" + good
         assert self.again(run, work, True, False, before)[1] == [0, 1, 3]
 
     def test_an_id_that_is_a_number_is_not_its_text(self, run: Run, work: Path) -> None:
-        before = b'{"success":true,"id":1,"operation":"noop","metadata":{"n":9}}\n'
+        before = b'{"success":true,"id":1,"operation":"noop","outputs":[],"metadata":{"n":9}}\n'
         (work / "results").write_bytes(before)
         jobs = batch_of({"operation": "noop", "id": "1", "n": 1}, {"operation": "noop", "id": 1, "n": 2})
         done = run("batch", "--file", "-", "--resume", "results", stdin=jobs)
         assert sorted(numbers(lines(done))) == [1, 9]
+
+    @pytest.mark.parametrize("ids", [True, False])
+    def test_what_is_gone_or_changed_or_was_another_operation_runs_again(self, run: Run, work: Path, ids: bool) -> None:
+        rows = lines(run("batch", "--file", "-", stdin=self.jobs(ids, array=False)))
+        rows.sort(key=lambda row: row["outputs"][0]["path"])
+        (work / "0.bin").unlink()
+        (work / "1.bin").write_bytes(b"edited")
+        rows[2]["operation"] = "noop"
+        assert self.again(run, work, ids, False, batch_of(*rows).encode())[1] == [0, 1, 2]
 
     def test_results_that_are_not_there_are_told(self, run: Run) -> None:
         done = run("batch", "--file", "-", "--resume", "none", stdin="[]")
@@ -669,3 +679,47 @@ class TestStream:
         results = lines(run(stdin=data))
         assert [result["success"] for result in results] == [False, True]
         assert results[1]["metadata"]["n"] == 2**64 - 1
+
+
+class TestClashes:
+    """What people type that would write one file over the other, or means something else."""
+
+    def resized(self, run: Run, work: Path, *names: str) -> Done:
+        for name in names:
+            (work / name).parent.mkdir(exist_ok=True)
+            (work / name).write_bytes(PHOTO.read_bytes())
+        return run("resize", *names, "--widths", "32", "--output-dir", "out")
+
+    def test_inputs_of_the_same_name_are_refused(self, run: Run, work: Path) -> None:
+        done = self.resized(run, work, "d1/a.jpg", "d2/a.jpeg")
+        assert done.returncode == 2
+        assert "d1/a.jpg and d2/a.jpeg would be written to the same names" in done.stderr
+        assert not (work / "out").exists()
+
+    def test_a_last_file_that_is_not_there_is_taken_for_the_output(self, run: Run, work: Path) -> None:
+        (work / "a.jpg").write_bytes(PHOTO.read_bytes())
+        done = run("convert", "a.jpg", "b.webp")
+        assert done.returncode == 1
+        assert "--output b.webp" in done.stderr
+
+    def test_a_format_that_contradicts_the_suffix_is_refused(self, run: Run) -> None:
+        done = run("convert", str(PHOTO), "--output", "b.png", "--format", "webp")
+        assert done.returncode == 2
+        assert "suffix says png, format says webp" in done.stderr
+
+    def test_failures_name_their_files(self, run: Run, work: Path) -> None:
+        (work / "good.jpg").write_bytes(PHOTO.read_bytes())
+        (work / "half.jpg").write_bytes(PHOTO.read_bytes()[:5000])
+        done = run("resize", "good.jpg", "half.jpg", "--widths", "32", "--output-dir", "out")
+        assert done.returncode == 1
+        assert "half.jpg: The picture is damaged" in done.stderr
+
+    def test_an_output_smaller_than_asked_for_is_remarked(self, run: Run, work: Path) -> None:
+        done = run("resize", str(PHOTO), "--widths", "5000", "--output-dir", "out")
+        assert done.returncode == 0
+        assert "fewer pixels than asked for" in done.stderr
+
+    def test_limits_can_be_set_where_they_are_met(self, run: Run) -> None:
+        done = run("resize", str(PHOTO), "--widths", "32", "--output-dir", "out", "--max-pixels", "1000")
+        assert done.returncode == 1
+        assert "max_pixels = 1000" in done.stderr
