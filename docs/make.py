@@ -91,8 +91,8 @@ def _settings_page() -> str:
     intro = (
         "Each is a flag (`--worker-memory 2G`), a variable (`MEDIAMILL_WORKER_MEMORY=2G`) or a key of `[engine]` in "
         '`mediamill.toml` (`worker_memory = "2G"`), in this order. `mediamill doctor` prints what is in force, '
-        "and why. A list takes commas in a flag and the path separator (`:`) in a variable; the file is looked for in the "
-        "current folder."
+        "and why. A list takes commas in a flag and the path separator (`:`) in a variable; the file is looked for in "
+        "the current folder, and cannot set roots, operations_path or cache_dir."
     )
     return "\n\n".join(["# Settings", intro, _table(Settings, ())]) + "\n"
 

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
+from mediamill.operations.contract import Target
 from mediamill.protocol import version
 from mediamill.protocol.job import Job
 from mediamill.protocol.results import Output
@@ -119,18 +120,20 @@ class Cache:
         return os.path.join(self._folder, key[:2], key)
 
 
-def cache_key(job: Job, digests: Sequence[str]) -> str:
+def cache_key(job: Job, targets: Sequence[Target], digests: Sequence[str]) -> str:
     """Return the key of a job.
 
     Args:
         job: The typed job.
+        targets: What it would write; their formats and sizes count, their places do not.
         digests: The SHA-256 of each input, in the order of reading.
     """
     operation = str(job.__struct_config__.tag)
     parameters = {
         name: value for name, value in msgspec.to_builtins(job, order="sorted").items() if name not in _PLACES
     }
-    recipe = msgspec.json.encode([_versions(), operation, parameters, list(digests)], order="sorted")
+    shapes = [(target.format, target.width, target.height) for target in targets]
+    recipe = msgspec.json.encode([_versions(), operation, parameters, shapes, list(digests)], order="sorted")
     return hashlib.sha256(recipe).hexdigest()
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mediamill.engine.core import Engine
 
 
+HANDED_DOWN = ("overwrite", "cache", "retries", "stall_ms", "priority")
+
+
 class Composite:
     """Feeds the parts of a composite task to the engine and collects their results, in their order.
 
@@ -32,7 +35,7 @@ class Composite:
         self.task = task
         self._engine = engine
         self._parts = task.operation.expand(task.job)
-        self._limit = self._parts.parallel or max(1, len(self._parts.jobs))
+        self._limit = self._parts.parallel or engine.settings.worker_count
         self._results: list[Result | None] = [None] * len(self._parts.jobs)
         self._next = 0
         self._live: dict[int, Task] = {}
@@ -76,7 +79,7 @@ class Composite:
 
     def _submit(self, index: int, raw: dict[str, Any]) -> None:
         try:
-            job = to_job(raw, self._engine.registry)
+            job = to_job(self._handed_down() | raw, self._engine.registry)
             if self._engine.registry[str(job.__struct_config__.tag)].expand is not None:
                 raise InvalidJob("A job inside a batch cannot be a batch itself.", field="operation")
         except MediaError as error:
@@ -85,11 +88,15 @@ class Composite:
         quiet: dict[str, Any] = {
             "progress": False,
             "dry_run": job.dry_run or self.task.job.dry_run,
-            "priority": job.priority or self.task.job.priority,
         }
         part = self._engine.submit(msgspec.structs.replace(job, **quiet), partial(self._on_part, index))
         if part.state is not State.DONE:
             self._live[index] = part
+
+    def _handed_down(self) -> dict[str, Any]:
+        """Return what the parts take from the composite's own envelope, where they do not say otherwise."""
+        given = msgspec.to_builtins(self.task.job)
+        return {name: given[name] for name in HANDED_DOWN if name in given}
 
     def _on_part(self, index: int, _: Task, result: Result) -> None:
         self._live.pop(index, None)
@@ -104,7 +111,8 @@ class Composite:
     def _result(self) -> Result:
         name = self.task.operation.name
         if self._error is not None:
-            return failed(name, self._error)
+            done = [output for result in self._results if result is not None for output in result.outputs]
+            return failed(name, self._error, outputs=done)
         results = [result for result in self._results if result is not None]
         outputs = [output for result in results for output in result.outputs]
         collect = self.task.operation.collect

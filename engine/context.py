@@ -55,10 +55,12 @@ class LocalChannel:
 
     def __init__(self, timeout_ms: int = 0) -> None:
         self._timeout_ms = timeout_ms
+        self.temporaries: list[str] = []
         self._started = time.monotonic()
 
     def announce(self, path: str) -> None:
-        """Nothing to hand over: the process cleans up after itself."""
+        """Note what is made, for a watchdog that has to end the process."""
+        self.temporaries.append(path)
 
     def progress(self, percent: float, message: str | None, stages: dict[str, float]) -> None:
         """Nobody listens."""
@@ -92,6 +94,7 @@ class JobContext:
         self._limits = settings.limits
         self._inputs = Inputs(self._limits, settings.roots)
         self._blobs: dict[tuple[str, str], Blob] | None = None
+        self._reserved = 0
         self._percent = 0.0
         self._last = 0.0
         self.outputs = Outputs(
@@ -139,12 +142,19 @@ class JobContext:
         return [hashlib.sha256(blob.data).hexdigest() for blob in (self._blobs or {}).values()]
 
     def reserve(self, memory_bytes: int) -> None:
-        """Wait until this much memory may be used."""
-        self._channel.reserve(memory_bytes)
+        """Wait until the job may use this much memory in all."""
+        more = memory_bytes - self._reserved
+        if more > 0:
+            self._channel.reserve(more)
+            self._reserved = memory_bytes
 
     def claim(self, plan: Plan) -> tuple[Target, ...]:
         """Check and prepare the places of the outputs."""
         return self.outputs.claim(plan, self._inputs.files)
+
+    def look_at(self, plan: Plan) -> tuple[Target, ...]:
+        """Check the places of the outputs as `claim` does, and touch nothing."""
+        return self.outputs.claim(plan, self._inputs.files, make=False)
 
     def write(self, target: Target, data: bytes, **facts: Any) -> None:
         """Write a claimed output's bytes to its temporary file."""

@@ -62,6 +62,7 @@ class Engine:
         self._composites: dict[Task, Composite] = {}
         self._live = 0
         self._bad_starts = 0
+        self._stopping = False
         self._next_tick = 0.0
         self.began = time.monotonic()
         self.succeeded = self.failed = self.retried = self.merged = 0
@@ -129,7 +130,8 @@ class Engine:
 
     def refuse_queued(self) -> None:
         """Answer every job that has not started with `shutting_down`."""
-        error = ShuttingDown("The engine is stopping and did not start the job.")
+        self._stopping = True
+        error = _shutting_down()
         for composite in list(self._composites.values()):
             composite.refuse_pending(error)
         for task in self.scheduler.all_queued():
@@ -294,8 +296,8 @@ class Engine:
         return min(waits) if waits else None
 
     def _finish(self, task: Task, result: Result) -> None:
-        """Answer a task and its followers; those of a stopped one take its place."""
-        if result.error_info is not UNSET and result.error_info.code in ("cancelled", "timeout"):
+        """Answer a task and its followers; those of a cancelled one take its place."""
+        if result.error_info is not UNSET and result.error_info.code == "cancelled":
             self._finish_alone(task, result)
             return
         followers, task.followers = task.followers, []
@@ -307,7 +309,10 @@ class Engine:
     def _finish_alone(self, task: Task, result: Result) -> None:
         followers, task.followers = task.followers, []
         self._forget_key(task)
-        if followers:
+        if followers and self._stopping:
+            for follower in followers:
+                self._answer(follower, failed(follower.operation.name, _shutting_down()))
+        elif followers:
             leader, *rest = followers
             leader.followers, leader.leader = rest, None
             for follower in rest:
@@ -351,6 +356,10 @@ class Engine:
                 worker.task.last_sign = time.monotonic()
                 with contextlib.suppress(KeyError):
                     self.pool.send(worker, grant)
+
+
+def _shutting_down() -> ShuttingDown:
+    return ShuttingDown("The engine is stopping and did not start the job.")
 
 
 def _state_of_inputs(job: Job) -> list[Any]:

@@ -71,7 +71,7 @@ def _run_cached(operation: Operation, job: Job, context: JobContext, settings: S
     context.remember()
     plan = operation.plan(job, context)
     digests = context.digests()
-    key = cache_key(job, digests)
+    key = cache_key(job, plan.targets, digests)
     cache = Cache(settings.cache_dir, settings.cache_bytes)
     hit = cache.find(key) if job.cache == "use" else None
     if hit is not None and len(hit.data) == len(plan.targets):
@@ -88,12 +88,12 @@ def _run_cached(operation: Operation, job: Job, context: JobContext, settings: S
 
 
 def _dry_run(operation: Operation, job: Job, context: JobContext) -> Result:
-    """Answer with the plan: outputs without bytes, and what they would cost."""
+    """Answer with the outputs that would be made, without bytes, and what they would cost."""
     assert operation.plan is not None
     plan = operation.plan(job, context)
     outputs = [
         Output(**path_fields(target.path), format=target.format, width=target.width, height=target.height, size_bytes=0)
-        for target in plan.targets
+        for target in context.look_at(plan)
     ]
     metadata = {
         "dry_run": True,

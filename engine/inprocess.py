@@ -1,7 +1,10 @@
 """The executor of one-shot commands: the job runs in this very process, so nothing has to start."""
 
+import contextlib
+import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -10,9 +13,12 @@ from mediamill.engine.execute import execute
 from mediamill.engine.registry import Registry
 from mediamill.engine.settings import Settings
 from mediamill.protocol.decode import reject, to_job
-from mediamill.protocol.errors import Cancelled, InvalidJob, MediaError
+from mediamill.protocol.errors import Cancelled, InvalidJob, MediaError, TimedOut
 from mediamill.protocol.job import Job
-from mediamill.protocol.results import Result
+from mediamill.protocol.results import Result, failed
+
+GRACE_SECONDS = 0.25
+"""How long after its limit a job may still stop by itself, at its next check."""
 
 
 def run_job(raw: dict[str, Any], registry: Registry | None = None, settings: Settings | None = None) -> Result:
@@ -24,8 +30,17 @@ def run_job(raw: dict[str, Any], registry: Registry | None = None, settings: Set
         return reject(raw, error)
 
 
-def run_typed(job: Job, registry: Registry, settings: Settings) -> Result:
+def run_typed(
+    job: Job, registry: Registry, settings: Settings, leave: Callable[[Result], NoReturn] | None = None
+) -> Result:
     """Run one typed job here and now.
+
+    Args:
+        job: What to do.
+        registry: The operations there are.
+        settings: The settings in force.
+        leave: Ends the process with a result where the job has passed its limit within a library that cannot be
+            interrupted. Without it such a job runs on to its next check.
 
     Raises:
         InvalidJob: The operation is made of other jobs; those need an engine with workers.
@@ -34,7 +49,32 @@ def run_typed(job: Job, registry: Registry, settings: Settings) -> Result:
     if operation.run is None:
         raise InvalidJob(f"{operation.name} runs other jobs and needs the stream.", field="operation")
     limit = job.timeout_ms or (settings.timeout_ms if operation.lane == "short" else settings.long_timeout_ms)
-    return execute(operation, job, settings, LocalChannel(limit), settings.worker_count)
+    channel = LocalChannel(limit)
+    if leave is None or not limit:
+        return execute(operation, job, settings, channel, settings.worker_count)
+
+    ended = threading.Lock()
+
+    def end() -> None:
+        if not ended.acquire(blocking=False):
+            return
+        for path in reversed(channel.temporaries):
+            with contextlib.suppress(OSError):
+                if os.path.isdir(path):
+                    os.rmdir(path)
+                else:
+                    os.unlink(path)
+        error = TimedOut(f"The job was stopped at its limit of {limit} ms.")
+        leave(failed(operation.name, error, id=job.id, meta=job.meta, elapsed_ms=limit))
+
+    watchdog = threading.Timer(limit / 1000 + GRACE_SECONDS, end)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        return execute(operation, job, settings, channel, settings.worker_count)
+    finally:
+        watchdog.cancel()
+        ended.acquire()  # a watchdog that has begun holds it until the process ends
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct
@@ -69,19 +69,20 @@ class Outputs:
         self._announce = announce
         self._order: list[Target] = []
         self._real: dict[Target, str] = {}
+        self._modes: dict[Target, int] = {}
         self._made: dict[Target, Output] = {}
         self._folders: list[str] = []
         self.moves: list[Move] = []
 
-    def claim(self, plan: Plan, inputs: set[tuple[int, int]]) -> tuple[Target, ...]:
-        """Check every place and make the folders; see `Context.claim`."""
+    def claim(self, plan: Plan, inputs: set[tuple[int, int]], *, make: bool = True) -> tuple[Target, ...]:
+        """Check every place and, unless `make` is False, make the folders; see `Context.claim`."""
         todo = []
         for target in plan.targets:
             self._order.append(target)
             if not target.path:
                 todo.append(target)
                 continue
-            if self._place(target, inputs):
+            if self._place(target, inputs, make):
                 todo.append(target)
         return tuple(todo)
 
@@ -123,9 +124,21 @@ class Outputs:
     def publish(self) -> None:
         """Rename everything to its place; where one fails, none stays."""
         try:
-            publish(self.moves, fsync=self._fsync)
+            publish(self.moves, fsync=self._fsync, backups=self._backups())
         except OSError as error:
             raise _write_error(error, error.filename2 or self.moves[0].target) from None
+
+    def _backups(self) -> dict[str, str]:
+        """Keep what several outputs replace under temporary names, so that a failure between them can be undone."""
+        kept: dict[str, str] = {}
+        for move in self.moves if len(self.moves) > 1 else ():
+            if os.path.lexists(move.target) and not move.keep:
+                backup = _temporary(move.target)
+                self._announce(backup)
+                with contextlib.suppress(OSError):  # a disk without hard links goes without
+                    os.link(move.target, backup)
+                    kept[move.target] = backup
+        return kept
 
     def discard(self) -> None:
         """Remove every temporary file and every folder made for them."""
@@ -136,7 +149,7 @@ class Outputs:
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
 
-    def _place(self, target: Target, inputs: set[tuple[int, int]]) -> bool:
+    def _place(self, target: Target, inputs: set[tuple[int, int]], make: bool) -> bool:
         """Prepare one output's place; return whether it is to be made."""
         path = target.path
         if path.endswith(os.sep):
@@ -147,7 +160,8 @@ class Outputs:
                 f"Two outputs of the job have the same path: {text(path, 200)}", field="output", received=path
             )
         self._real[target] = real
-        self._make_folders(os.path.dirname(real), path)
+        if make:
+            self._make_folders(os.path.dirname(real), path)
         try:
             status = os.stat(real)
         except FileNotFoundError:
@@ -175,12 +189,14 @@ class Outputs:
             self._made[target] = Output(
                 **path_fields(path),
                 format=target.format,
-                width=target.width,
-                height=target.height,
+                width=0,
+                height=0,
                 size_bytes=status.st_size,
                 skipped=True,
+                data_base64=_content(real) if self._inline and make else UNSET,
             )
             return False
+        self._modes[target] = stat.S_IMODE(status.st_mode)
         return True
 
     def _make_folders(self, folder: str, path: str) -> None:
@@ -199,7 +215,7 @@ class Outputs:
 
     def _write_file(self, target: Target, data: bytes) -> None:
         real = self._real[target]
-        temporary = os.path.join(os.path.dirname(real), f".mm-{os.urandom(6).hex()}.tmp")
+        temporary = _temporary(real)
         self._announce(temporary)
         try:
             if len(os.fsencode(os.path.basename(real))) > 255:
@@ -211,6 +227,8 @@ class Outputs:
                 descriptor = os.open(temporary, _FLAGS, 0o666)
             self.moves.append(Move(temporary, real, self._overwrite == "error"))
             try:
+                if target in self._modes and hasattr(os, "fchmod"):
+                    os.fchmod(descriptor, self._modes[target])
                 view = memoryview(data)
                 while view:
                     view = view[os.write(descriptor, view) :]
@@ -227,19 +245,23 @@ class Outputs:
             )
 
 
-def publish(moves: Sequence[Move], *, fsync: bool, resume: bool = False) -> None:
+def publish(
+    moves: Sequence[Move], *, fsync: bool, resume: bool = False, backups: Mapping[str, str] | None = None
+) -> None:
     """Do the renames; flush their folders.
 
     Args:
         moves: The renames.
         fsync: Whether folders are flushed.
         resume: Whether earlier renames may have happened already, because their process died.
+        backups: Where the old files of some targets are kept until all renames are done.
 
     Raises:
         OSError: One failed; outputs that had not existed before are removed again, as they are when a signal's handler
             raises in between.
     """
     done: list[str] = []
+    kept = dict(backups or {})
     try:
         for move in moves:
             if resume and not os.path.lexists(move.source) and os.path.lexists(move.target):
@@ -249,13 +271,18 @@ def publish(moves: Sequence[Move], *, fsync: bool, resume: bool = False) -> None
                 _link(move)
             else:
                 os.replace(move.source, move.target)
-            if new:
+            if new or move.target in kept:
                 done.append(move.target)
     except BaseException:
         for path in done:
             with contextlib.suppress(OSError):
-                os.unlink(path)
+                if path in kept:
+                    os.replace(kept.pop(path), path)
+                else:
+                    os.unlink(path)
+        _remove(kept.values())
         raise
+    _remove(kept.values())
     if fsync and os.name == "posix":
         for folder in {os.path.dirname(move.target) for move in moves}:
             try:
@@ -272,6 +299,22 @@ def _is_folder(path: str) -> OutputUnwritable:
     return OutputUnwritable(
         f"Output is a folder: {text(path, 200)}", field="output", received=path, expected="a file, or output_dir"
     )
+
+
+def _remove(paths: Iterable[str]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _temporary(path: str) -> str:
+    """Return a short random name in a path's folder; short, because the path's own may be as long as names can be."""
+    return os.path.join(os.path.dirname(path), f".mm-{os.urandom(6).hex()}.tmp")
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _link(move: Move) -> None:

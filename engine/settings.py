@@ -21,6 +21,9 @@ from mediamill.protocol.names import nearest
 
 FILE = "mediamill.toml"
 PREFIX = "MEDIAMILL_"
+NOT_FROM_FILE = frozenset(("operations_path", "roots", "cache_dir"))
+"""What a file in a folder the engine happens to be started in must not decide: what code runs, where files may go."""
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?", re.IGNORECASE)
 _POWERS = {"K": 10, "M": 20, "G": 30, "T": 40}
 
@@ -121,6 +124,8 @@ def _from_file() -> dict[str, Any]:
             raise InvalidJob(f"{FILE}: {name} belongs under [engine].", field=name)
     if not isinstance(table, dict):
         raise InvalidJob(f"{FILE}: [engine] must be a table.")
+    for name in NOT_FROM_FILE & set(table):
+        raise InvalidJob(f"{FILE}: {name} can only come from a flag or the environment.", field=name)
     return table
 
 

@@ -5,9 +5,11 @@ reading goes on only as far as a small look-ahead, in which controls for running
 """
 
 import contextlib
+import os
 import selectors
 import signal
 import socket
+import stat
 import time
 from collections import deque
 from collections.abc import Callable
@@ -60,6 +62,8 @@ class Stream:
         self._engine.pool.selector.register(self._wake_out, selectors.EVENT_READ, self._on_wake)
         self._window = settings.window
         self._writes = writes
+        self._parent = os.getppid()
+        self._is_pipe = stat.S_ISFIFO(os.fstat(writes).st_mode) or stat.S_ISSOCK(os.fstat(writes).st_mode)
         self._spool = Spool()
         self._reader = Reader(reads, self._wake)
         self._writer = Writer(writes, self._spool, self._wake)
@@ -69,6 +73,7 @@ class Stream:
         self._cancels: dict[tuple[type, Any], list[bool]] = {}
         """For each id, the cancels among the held lines, and whether they have been obeyed before their turn."""
         self._ordered: deque[list[bytes | None]] = deque()
+        self._submitted = 0
         self._blocked = 0
         self._live: dict[tuple[type, Any], Task] = {}
         self._ended = False
@@ -109,10 +114,12 @@ class Stream:
         """Return how long to wait at most: as long as nothing but the host's end can change."""
         if self._stop_at is not None:
             return max(0.0, min(0.25, self._stop_at - time.monotonic()))
-        return 0.25 if self._engine.live else None
+        return 0.25 if self._engine.live else 1.0
 
     def _host_gone(self) -> bool:
-        return self._writer.gone or (self._engine.live > 0 and platform.reader_gone(self._writes))
+        """Return whether nobody reads any more: the reader has closed, or the parent that held the pipe is gone."""
+        orphaned = self._is_pipe and os.getppid() != self._parent
+        return self._writer.gone or orphaned or platform.reader_gone(self._writes)
 
     def _take_input(self) -> None:
         for chunk in self._reader.take():
@@ -156,7 +163,7 @@ class Stream:
     @property
     def _unanswered(self) -> int:
         """How many jobs run, wait, or are done and wait for an earlier one's result."""
-        return self._engine.live + self._blocked
+        return self._submitted + self._blocked
 
     @property
     def _refusing(self) -> bool:
@@ -195,12 +202,14 @@ class Stream:
         elif job.id is UNSET:
             slot: list[bytes | None] = [None]
             self._ordered.append(slot)
-            self._engine.submit(job, lambda _, result: self._fill(slot, result), self._say)
+            self._submitted += 1
+            self._engine.submit(job, lambda _, result: self._fill_submitted(slot, result), self._say)
         elif _key(job.id) in self._live:
             error = DuplicateId(f"A job with the id {job.id!r} is still live; it goes on.", field="id", received=job.id)
             self._answer_now(failed(_name(job), error, id=job.id, meta=job.meta))
         else:
             key = _key(job.id)
+            self._submitted += 1
             task = self._engine.submit(job, lambda _, result: self._answer_live(key, result), self._say)
             if task.state is not State.DONE:
                 self._live[key] = task
@@ -217,8 +226,13 @@ class Stream:
             self._spool.put(_line(result))
 
     def _answer_live(self, key: tuple[type, Any], result: Result) -> None:
+        self._submitted -= 1
         self._live.pop(key, None)
         self._spool.put(_line(result))
+
+    def _fill_submitted(self, slot: list[bytes | None], result: Result) -> None:
+        self._submitted -= 1
+        self._fill(slot, result)
 
     def _fill(self, slot: list[bytes | None], result: Result) -> None:
         """Answer a job without an id, and all after it that waited for it."""

@@ -99,7 +99,7 @@ class Context(Protocol):
         """Open an input, check it and read it; raises an input error of the table that names `field`."""
 
     def reserve(self, memory_bytes: int) -> None:
-        """Wait until this much memory may be used; raises OutOfMemory where it never can."""
+        """Wait until the job may use this much memory in all; raises OutOfMemory where it never can."""
 
     def claim(self, plan: Plan) -> tuple[Target, ...]:
         """Check and prepare the places of the outputs, by the job's `overwrite`.

@@ -147,7 +147,7 @@ CODES: dict[str, CodeInfo] = {
         "The job took longer than its limit and was stopped.",
         "Raise timeout_ms or stall_ms.",
     ),
-    "cancelled": CodeInfo(False, 1, "The job was cancelled.", "Nothing to do; none of its outputs exists."),
+    "cancelled": CodeInfo(False, 1, "The job was cancelled.", "Nothing to do; only the outputs it lists exist."),
     "worker_crashed": CodeInfo(
         True,
         1,

@@ -61,6 +61,8 @@ class Result(Struct, kw_only=True):
     error: str | UnsetType = UNSET
     error_info: ErrorInfo | UnsetType = UNSET
     meta: Any = UNSET
+    job: str | UnsetType = UNSET
+    """A digest of the job line, in the results of batch files."""
 
 
 def error_info(error: MediaError) -> ErrorInfo:

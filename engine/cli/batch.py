@@ -20,7 +20,7 @@ from mediamill.engine.stream import EXIT_OUTPUT_LOST, LAST_WORDS_SECONDS
 from mediamill.protocol.controls import Control
 from mediamill.protocol.decode import decode_line, parse
 from mediamill.protocol.errors import InputNotFound, InvalidJob, InvalidJson, LineTooLong
-from mediamill.protocol.framing import LineSplitter, TooLong
+from mediamill.protocol.framing import BOM, LineSplitter, TooLong
 from mediamill.protocol.job import Job
 from mediamill.protocol.results import Result, encode, failed
 
@@ -34,8 +34,8 @@ def batch(file: str, resume: str | None, settings: Settings) -> int:
     Args:
         file: The file with the jobs, `-` for stdin.
         resume: A file with results of an earlier run of the same jobs. Those that succeeded, and whose outputs are
-            still there, are printed again and not run again, so the output is always whole. Jobs are told by their
-            ids, those without by their order.
+            still there, are printed again and not run again, so the output is always whole. A job is told by all its
+            fields: one that was changed is another.
         settings: The settings in force.
 
     Returns:
@@ -102,16 +102,20 @@ class _Run:
         ordered = ordered or message.id is UNSET
         if ordered:
             self._waiting[index] = None
-        old = self._done.take(message) if self._done is not None else None
+        if isinstance(message, Result):
+            self._note(index, ordered, None, None, message)
+            return
+        assert isinstance(line, bytes)
+        digest = _digest(line)
+        old = self._done.take(digest) if self._done is not None else None
         if old is not None:
             self._print(index, ordered, old)
-        elif isinstance(message, Result):
-            self._note(index, ordered, None, message)
         else:
-            engine.submit(message, partial(self._note, index, ordered))
+            engine.submit(message, partial(self._note, index, ordered, digest))
 
-    def _note(self, index: int, ordered: bool, _: Any, result: Result) -> None:
+    def _note(self, index: int, ordered: bool, digest: str | None, _: Any, result: Result) -> None:
         self._failed = self._failed or not result.success
+        result.job = UNSET if digest is None else digest
         self._print(index, ordered, encode(result))
 
     def _print(self, index: int, ordered: bool, line: bytes) -> None:
@@ -138,40 +142,35 @@ class _Done:
     """The results of an earlier run that need no second one."""
 
     def __init__(self, data: bytes) -> None:
-        self._by_id: dict[tuple[type, Any], bytes] = {}
-        self._in_order: list[bytes | None] = []
+        self._by_digest: dict[str, list[bytes]] = {}
         for line in _result_lines(data):
             try:
                 result = parse(line)
             except InvalidJson:
                 continue
-            if "success" not in result:
-                continue
-            good = line if result["success"] is True else None
-            if "id" not in result:
-                self._in_order.append(good)
-            elif good is not None and isinstance(result["id"], (str, int)):
-                self._by_id[type(result["id"]), result["id"]] = good
-        self._in_order.reverse()
+            if result.get("success") is True and isinstance(result.get("job"), str):
+                self._by_digest.setdefault(result["job"], []).append(line)
 
-    def take(self, message: Job | Result) -> bytes | None:
-        """Return the earlier success of the next job, told by its id, or by its order where it has none.
-
-        It is none where it is another operation's, or where an output is gone or has another size.
-        """
-        if message.id is not UNSET:
-            line = self._by_id.get((type(message.id), message.id))
-        else:
-            line = self._in_order.pop() if self._in_order else None
-        if line is None or isinstance(message, Result):
+    def take(self, digest: str) -> bytes | None:
+        """Return an earlier success of the very same job whose outputs are still there, each only once."""
+        lines = self._by_digest.get(digest)
+        if not lines:
             return None
-        return line if _still_there(parse(line), str(message.__struct_config__.tag)) else None
+        line = lines.pop(0)
+        return line if _still_there(parse(line)) else None
 
 
-def _still_there(result: dict[str, Any], operation: str) -> bool:
-    """Return whether an earlier result is of an operation and its outputs are as it says."""
+def _digest(line: bytes) -> str:
+    """Return what tells a job from any other: a hash of its fields, whatever their order and spacing."""
+    import hashlib
+
+    return hashlib.sha256(msgspec.json.encode(parse(line.removeprefix(BOM)), order="sorted")).hexdigest()[:24]
+
+
+def _still_there(result: dict[str, Any]) -> bool:
+    """Return whether an earlier result's outputs are as it says."""
     outputs = result.get("outputs")
-    if result.get("operation") != operation or not isinstance(outputs, list):
+    if not isinstance(outputs, list):
         return False
     try:
         return all(

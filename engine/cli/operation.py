@@ -94,17 +94,28 @@ def _check_clashes(files: list[str], values: dict[str, Any]) -> None:
         )
     if "output" in values:
         raise InvalidJob("--output names one file; use --output-dir with several inputs.", field="output")
-    seen: dict[str, str] = {}
+    by_stem: dict[str, list[str]] = {}
     for file in files:
-        stem, suffix = os.path.splitext(os.path.basename(file))
-        name = stem if "format" in values else stem + suffix.lower().replace(".jpeg", ".jpg")
-        other = seen.setdefault(name, file)
-        if other != file:
+        stem, suffix = os.path.splitext(os.path.basename(file))[0], _suffix(file)
+        if "{name}" not in values.get("name", "{name}"):
+            stem = ""
+        for other in by_stem.setdefault(stem, []):
+            if "format" not in values and suffix != _suffix(other) and {suffix, _suffix(other)} <= _KEPT_SUFFIXES:
+                continue
             raise InvalidJob(
                 f"{other} and {file} would be written to the same names.",
                 field="name",
                 expected="inputs with different names, or a run for each folder with its own --output-dir",
             )
+        by_stem[stem].append(file)
+
+
+_KEPT_SUFFIXES = frozenset((".jpg", ".png", ".webp", ".avif", ".gif", ".tif"))
+"""Formats an output keeps where the job names none, so that inputs that differ in them do not clash."""
+
+
+def _suffix(file: str) -> str:
+    return os.path.splitext(file)[1].lower().replace(".jpeg", ".jpg").replace(".tiff", ".tif")
 
 
 def _input(job: Job) -> str:

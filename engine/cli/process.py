@@ -1,8 +1,12 @@
 """One job, one result line, in this very process."""
 
+import contextlib
 import os
+import signal
 import sys
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn
 
 from mediamill.engine import platform
 from mediamill.engine.inprocess import run_typed, signals_cancel
@@ -38,7 +42,7 @@ def process(job: str, flags: dict[str, Any]) -> int:
         message = failed("unknown", InvalidJob("process takes a job; controls belong to the stream.", field="control"))
     signalled: list[int] = []
     if isinstance(message, Job):
-        message = _run(message, registry, settings, signalled)
+        message = _run(message, registry, settings, signalled, partial(_leave, writes))
     try:
         write_all(writes, encode(message) + b"\n")
     except OSError:
@@ -48,15 +52,29 @@ def process(job: str, flags: dict[str, Any]) -> int:
     return CODES[message.error_info.code].exit_status if message.error_info else 0
 
 
-def _run(job: Job, registry: Registry, settings: Settings, signalled: list[int]) -> Result:
+def _leave(writes: int, result: Result) -> NoReturn:
+    """End the process with a result while its job hangs in a library."""
+    with contextlib.suppress(OSError):
+        write_all(writes, encode(result) + b"\n")
+    os._exit(1)
+
+
+def _run(
+    job: Job, registry: Registry, settings: Settings, signalled: list[int], leave: Callable[[Result], NoReturn]
+) -> Result:
     """Run the job here, or in a worker where it has limits only a kill can keep, or is made of jobs."""
     if registry[str(job.__struct_config__.tag)].expand is not None or job.timeout_ms or job.stall_ms:
         from mediamill.engine.pooled import run_pooled
 
-        return run_pooled([job], registry, settings)[0]
+        results: list[Result] = []
+        try:
+            return run_pooled([job], registry, settings, lambda _, result: results.append(result))[0]
+        except (KeyboardInterrupt, SystemExit) as stopped:
+            signalled.append(signal.SIGINT if isinstance(stopped, KeyboardInterrupt) else signal.SIGTERM)
+            return results[0]
 
     platform.limit_self(settings.worker_memory)
     with signals_cancel() as came:
-        result = run_typed(job, registry, settings)
+        result = run_typed(job, registry, settings, leave)
     signalled.extend(came)
     return result

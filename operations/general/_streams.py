@@ -29,10 +29,11 @@ def describe_streams(opened: Blob) -> dict[str, Any]:
     import av
 
     options = {"format_whitelist": _DEMUXERS[opened.kind.format], "protocol_whitelist": "none"}
+    # PyAV before 19 fails on names that are no UTF-8 unless it is told not to; since then it has no such option.
+    lenient = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
     try:
-        container: Any = av.open(
-            io.BytesIO(opened.data), format=_DEMUXERS[opened.kind.format], options=options, metadata_errors="replace"
-        )
+        file: Any = io.BytesIO(opened.data)
+        container: Any = av.open(file, format=_DEMUXERS[opened.kind.format], options=options, **lenient)
     except (av.FFmpegError, ValueError) as error:
         raise CorruptInput("The file is damaged or cut short.", detail=str(error)) from None
     with container:

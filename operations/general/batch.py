@@ -32,9 +32,19 @@ def expand(params: Params) -> SubJobs:
 
 
 def collect(params: Params, results: list[Result]) -> Metadata:
-    """Return the counts and each job's own result, in the order of the jobs."""
+    """Return the counts, which jobs failed (from 0), and each job's own result, in the order of the jobs.
+
+    Inline data stands in the batch's own outputs alone.
+    """
     return {
         "jobs_total": len(params.jobs),
         "jobs_succeeded": sum(result.success for result in results),
-        "results": [to_builtins(result) for result in results],
+        "failed": [index for index, result in enumerate(results) if not result.success],
+        "results": [_without_data(to_builtins(result)) for result in results],
     }
+
+
+def _without_data(result: dict[str, Any]) -> dict[str, Any]:
+    for output in result["outputs"]:
+        output.pop("data_base64", None)
+    return result

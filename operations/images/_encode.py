@@ -12,7 +12,15 @@ from msgspec import Struct
 
 from mediamill.operations.images import _colour, _headers, _pillow
 from mediamill.operations.images._params import Chroma, Format, ImageJob, Metadata, Rgba, parse_colour
-from mediamill.operations.images._vips import has, is_out_of_memory, out_of_memory, set_integer, set_integers, vips
+from mediamill.operations.images._vips import (
+    blob,
+    has,
+    is_out_of_memory,
+    out_of_memory,
+    set_integer,
+    set_integers,
+    vips,
+)
 from mediamill.protocol.errors import EncodeFailed, InvalidJob, LimitExceeded
 
 if TYPE_CHECKING:
@@ -268,6 +276,11 @@ def _icon(image: "pyvips.Image", code: Encoding) -> bytes:
 
 def _moving_avif(strip: "pyvips.Image", code: Encoding, motion: Motion) -> bytes:
     """Encode an animation with Pillow: libvips writes AVIF as a folder of stills, which no viewer plays."""
+    if code.lossless:
+        raise InvalidJob(
+            "A moving AVIF cannot be lossless.", field="lossless", received=True, expected="webp, or false"
+        )
+    profile = blob(strip, "icc-profile-data") if code.metadata != "none" and has(strip, "icc-profile-data") else None
     if strip.bands < 3:
         strip = strip.colourspace("srgb")
     height = strip.height // len(motion.delays)
@@ -283,8 +296,9 @@ def _moving_avif(strip: "pyvips.Image", code: Encoding, motion: Motion) -> bytes
             save_all=True,
             append_images=frames[1:],
             duration=[max(1, delay) for delay in motion.delays],
-            quality=100 if code.lossless else code.quality,
-            subsampling="4:4:4" if code.lossless or code.chroma == "4:4:4" else "4:2:0",
+            quality=code.quality,
+            subsampling="4:4:4" if code.chroma == "4:4:4" else "4:2:0",
+            icc_profile=profile,
             speed=9 - code.effort,
             max_threads=vips().concurrency_get(),
         )

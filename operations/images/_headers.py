@@ -3,6 +3,7 @@
 After GIF89a, ITU T.81, the PNG specification (third edition), ISO/IEC 14496-12 and the ICO layout of Windows.
 """
 
+import re
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -16,6 +17,10 @@ MAX_BOXES = 10_000
 """Boxes of an ISO base media file that are looked at."""
 
 _TIMING = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl"))
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+"""A marker that ends a scan's data: neither a stuffed byte, nor a restart, nor filling."""
+
 _MARKERS_WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
 _PQ, _HLG = 16, 18
 _TRANSFERS = {_PQ: "pq", _HLG: "hlg"}
@@ -55,15 +60,18 @@ class Icon(Struct, frozen=True):
 
 def jpeg_scans(data: bytes) -> int:
     """Return how many scans a JPEG has, not counting those of thumbnails."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+    at, scans = 2, 0
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _END_OF_IMAGE:
         marker = data[at + 1]
         if marker == 0xFF or marker in _MARKERS_WITHOUT_LENGTH:
             at += 1 if marker == 0xFF else 2
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    end = data.find(b"\xff\xd9", at)
-    return data.count(b"\xff\xda", at, end if end >= 0 else len(data))
+            continue
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == _START_OF_SCAN:
+            scans += 1
+            found = _AFTER_SCAN.search(data, at)
+            at = found.start() if found else len(data)
+    return scans
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -20,6 +20,9 @@ PLANES_BELOW = 6.0
 DENSE = 0.14
 """Bytes a pixel from which decoding dominates and the shrinking decoder is faster for one size."""
 
+SMALLEST = 16
+"""Pixels of a side below which chroma, at half of that, is too coarse to be sited; pixels cost nothing there."""
+
 _MOZJPEG_EFFORT = 7
 _FULL_CHROMA_QUALITY = 90
 """Quality from which JPEGs keep all chroma, as through pixels."""
@@ -45,7 +48,7 @@ def kernel(work: Work) -> Kernel | None:
     facts = work.source.facts
     sizes = [stored(variant.fit.scaled, work.source) for variant in work.variants]
     factor = min(min(facts.width / width, facts.height / height) for width, height in sizes)
-    if factor < 1:
+    if factor < 1 or min(min(size) for size in sizes) < SMALLEST:
         return None
     if len(set(sizes)) > 1:
         return "bicubic"

@@ -35,6 +35,10 @@ Chroma = Literal["420", "444"]
 CASCADE_GUARD = 1.5
 """How many times larger than its result a picture has to be for `ladder` to scale from it instead of the source."""
 
+MAX_STEP, AFTER_STEP = 8, 4
+"""The largest factor in one step, and what is left for the kernel where averaging goes before it: swscale's long
+filters lose brightness to the rounding of their coefficients."""
+
 _FLAT = 128
 """The level of a block whose coefficients are all zero."""
 
@@ -251,6 +255,14 @@ def _scaled(
 
     if plane.shape == (height, width):
         return plane
+    steep = plane.shape[0] > MAX_STEP * height or plane.shape[1] > MAX_STEP * width
+    if steep and min(width, height) > 2:
+        rows, columns = (
+            min(side, max(-(-side // MAX_STEP), AFTER_STEP * target))
+            for side, target in zip(plane.shape, (height, width), strict=True)
+        )
+        plane = _scaled(scaler, plane, columns, rows, "area", threads)
+        return _scaled(scaler, plane, width, height, kernel, threads)
     frame = av.VideoFrame.from_numpy_buffer(plane, "gray")
     scaled = scaler.reformat(frame, width, height, interpolation=kernel.upper(), threads=threads)
     return _samples(scaled.planes[0])[:height, :width]

@@ -239,13 +239,13 @@ def _without_opaque_alpha(image: "pyvips.Image") -> tuple["pyvips.Image", bool]:
 
 
 def _premultiplied(image: "pyvips.Image") -> "pyvips.Image":
-    return image.premultiply().cast(image.format)
+    return image.premultiply().rint().cast(image.format)
 
 
 def _plain(image: "pyvips.Image", raster: Raster) -> "pyvips.Image":
     """Undo what was done for resampling."""
     if raster.premultiplied:
-        image = image.unpremultiply().cast(image.format)
+        image = image.unpremultiply().rint().cast(image.format)
     if raster.linear is not None:
         mono, deep = raster.linear
         image = _colour.from_linear(image, mono=mono, deep=deep)

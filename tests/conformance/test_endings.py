@@ -102,7 +102,8 @@ def test_a_signal_to_an_idle_engine_ends_it(host):
 
 def test_a_signal_while_the_input_is_full(host):
     engine = host("--workers", 1, "--grace", 1)
-    engine.send(*({"operation": "hang", "n": n, "id": n} for n in range(500)))
+    engine.send(*({"operation": "hang", "n": n, "id": n, "progress": n == 0} for n in range(500)))
+    engine.event("started", 0)
     engine.sync()
     engine.signal(signal.SIGTERM)
     assert engine.wait() == 143

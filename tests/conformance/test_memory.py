@@ -47,15 +47,15 @@ def test_a_job_above_all_there_is_fails_at_once(host):
 
 def test_a_job_that_asks_again_for_more_than_there_can_be_fails(host):
     engine = host("--workers", 1, "--memory", "1G")
-    assert code(engine.ask(reserve(1, 600, 600), patience=10)) == "out_of_memory"
-    assert code(engine.ask(reserve(2, 400, 400, seconds=0), patience=10)) == "ok"
+    assert code(engine.ask(reserve(1, 600, 1200), patience=10)) == "out_of_memory"
+    assert code(engine.ask(reserve(2, 400, 800, 600, seconds=0), patience=10)) == "ok"
 
 
 def test_two_jobs_that_each_want_more_do_not_block_each_other_for_ever(host):
     engine = host("--workers", 2, "--memory", "1G")
     engine.send(*({"operation": "hang", "seconds": 0.3, "n": n, "id": f"warm {n}"} for n in range(2)))
     engine.take(2)
-    engine.send(reserve(1, 500, 400, seconds=0.1), reserve(2, 500, 400, seconds=0.1))
+    engine.send(reserve(1, 500, 900, seconds=0.1), reserve(2, 500, 900, seconds=0.1))
     assert {code(engine.result(1, patience=10)), code(engine.result(2, patience=10))} <= {"ok", "out_of_memory"}
 
 

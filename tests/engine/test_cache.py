@@ -7,6 +7,8 @@ from mediamill.engine.cache import Cache, cache_key
 from mediamill.engine.inprocess import run_job
 from mediamill.engine.registry import Registry
 from mediamill.engine.settings import Settings
+from mediamill.operations.contract import Target
+from mediamill.operations.sniff import sniff
 from mediamill.protocol.job import Job
 from mediamill.protocol.results import Output
 
@@ -133,7 +135,19 @@ def test_the_key_leaves_places_and_envelope_out() -> None:
         output: str = "o"
         width: int = 1
 
-    key = cache_key(Params(input="a"), ["d"])
-    assert key == cache_key(Params(input="b", output="p", id=4, priority=3, cache="use"), ["d"])
-    assert key != cache_key(Params(input="a", width=2), ["d"])
-    assert key != cache_key(Params(input="a"), ["e"])
+    key = cache_key(Params(input="a"), [], ["d"])
+    assert key == cache_key(Params(input="b", output="p", id=4, priority=3, cache="use"), [], ["d"])
+    assert key != cache_key(Params(input="a", width=2), [], ["d"])
+    assert key != cache_key(Params(input="a"), [], ["e"])
+    webp, png = (Target(path="o", format=name, width=1, height=1) for name in ("webp", "png"))
+    assert cache_key(Params(input="a"), [webp], []) != cache_key(Params(input="a"), [png], [])
+
+
+def test_another_suffix_is_another_work(job, sample, tmp_path: Path) -> None:
+    for suffix in ("webp", "png", "webp"):
+        out = tmp_path / f"c.{suffix}"
+        settings = {"cache_dir": str(tmp_path / "cache")}
+        result = job("convert", settings, input=sample("tiny.png"), output=out, cache="use")
+        assert result.outputs[0].format == suffix
+        assert sniff(out.read_bytes()).format == suffix
+    assert result.outputs[0].cached is True

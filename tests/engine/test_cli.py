@@ -444,16 +444,30 @@ class TestResume:
         assert self.again(run, work, ids, True, json.dumps(rows, indent=1).encode())[1] == [1]
 
     def test_what_is_no_result_is_passed_over(self, run: Run, work: Path) -> None:
-        good = b'{"success":true,"operation":"writer","outputs":[],"id":"j2"}\n'
-        before = b"""x\n{}\n[1]\n{"success":true,"id":[1]}\n{"event":"pong"}\n{"success":true,"id":"j1"}\n""" + good
+        rows = run("batch", "--file", "-", stdin=self.jobs(True, array=False)).stdout.encode().splitlines(keepends=True)
+        good = next(row for row in rows if b'"j2"' in row)
+        before = b"""x\n{}\n[1]\n{"success":true,"job":[1]}\n{"event":"pong"}\n{"success":true,"job":"j1"}\n""" + good
         assert self.again(run, work, True, False, before)[1] == [0, 1, 3]
 
     def test_an_id_that_is_a_number_is_not_its_text(self, run: Run, work: Path) -> None:
-        before = b'{"success":true,"id":1,"operation":"noop","outputs":[],"metadata":{"n":9}}\n'
-        (work / "results").write_bytes(before)
-        jobs = batch_of({"operation": "noop", "id": "1", "n": 1}, {"operation": "noop", "id": 1, "n": 2})
+        before = run("batch", "--file", "-", stdin=batch_of({"operation": "noop", "id": 1, "n": 2})).stdout
+        (work / "results").write_text(before.replace('"n":2', '"n":9'))
+        jobs = batch_of({"operation": "noop", "id": "1", "n": 2}, {"n": 2, "operation": "noop", "id": 1})
         done = run("batch", "--file", "-", "--resume", "results", stdin=jobs)
-        assert sorted(numbers(lines(done))) == [1, 9]
+        assert sorted(numbers(lines(done))) == [2, 9]
+
+    @pytest.mark.parametrize("ids", [True, False])
+    def test_a_changed_job_and_one_put_in_front_are_run(self, run: Run, work: Path, ids: bool) -> None:
+        before = run("batch", "--file", "-", stdin=self.jobs(ids, array=False)).stdout.encode()
+        jobs = [json.loads(line) for line in self.jobs(ids, array=False).splitlines()]
+        jobs[2]["size"] = 5
+        (work / "results").write_bytes(before)
+        (work / "marks").unlink()
+        new = {"operation": "writer", "output": "new.bin", "seed": 9, "mark": "marks"}
+        done = run("batch", "--file", "-", "--resume", "results", stdin=batch_of(new, *jobs))
+        assert sorted(map(int, (work / "marks").read_text().split())) == [2, 9]
+        assert len(lines(done)) == 5
+        assert (work / "new.bin").exists()
 
     @pytest.mark.parametrize("ids", [True, False])
     def test_what_is_gone_or_changed_or_was_another_operation_runs_again(self, run: Run, work: Path, ids: bool) -> None:
@@ -461,7 +475,7 @@ class TestResume:
         rows.sort(key=lambda row: row["outputs"][0]["path"])
         (work / "0.bin").unlink()
         (work / "1.bin").write_bytes(b"edited")
-        rows[2]["operation"] = "noop"
+        rows[2]["job"] = "another"
         assert self.again(run, work, ids, False, batch_of(*rows).encode())[1] == [0, 1, 2]
 
     def test_results_that_are_not_there_are_told(self, run: Run) -> None:

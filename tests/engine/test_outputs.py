@@ -403,3 +403,44 @@ def _failing(number: int) -> Callable[..., int]:
 
 def _no_links(*_: object) -> None:
     raise OSError(errno.EPERM, "Operation not permitted")
+
+
+def test_what_several_outputs_replace_is_put_back_where_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = tuple(Target(path=str(tmp_path / name), format="bin") for name in "abc")
+    for name in "ac":
+        (tmp_path / name).write_bytes(b"old")
+    outputs = Outputs(overwrite="replace")
+    for target in outputs.claim(Plan(targets=targets), set()):
+        outputs.write(target, b"new", {})
+    replace = os.replace
+
+    def failing(source: str, target: str) -> None:
+        if target.endswith("c") and ".mm-" in source and Path(source).read_bytes() == b"new":
+            raise OSError(errno.EIO, "broken")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OutputUnwritable):
+        outputs.publish()
+    outputs.discard()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"old", "c": b"old"}
+
+
+def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "o").write_bytes(b"old")
+    (tmp_path / "o").chmod(0o600)
+    outputs = Outputs(overwrite="replace")
+    target = Target(path=str(tmp_path / "o"), format="bin")
+    outputs.claim(Plan(targets=(target,)), set())
+    outputs.write(target, b"new", {})
+    outputs.publish()
+    assert (tmp_path / "o").stat().st_mode & 0o777 == 0o600
+
+
+def test_looking_at_places_makes_no_folder(tmp_path: Path) -> None:
+    outputs = Outputs(overwrite="error")
+    target = Target(path=str(tmp_path / "deep" / "o"), format="bin")
+    assert outputs.claim(Plan(targets=(target,)), set(), make=False) == (target,)
+    assert list(tmp_path.iterdir()) == []

@@ -61,9 +61,14 @@ def test_paths_in_the_environment_are_split_like_any_search_path() -> None:
     assert (settings.roots, settings.operations_path) == (("/a", "/b"), ())
 
 
-def test_paths_are_lists_in_the_file_and_from_flags(folder: Path) -> None:
-    (folder / "mediamill.toml").write_text('[engine]\nroots = ["/a", "/b"]\n')
-    assert load({}, {})[0].roots == ("/a", "/b")
+@pytest.mark.parametrize("name", ["roots", "operations_path", "cache_dir"])
+def test_a_file_in_the_folder_does_not_decide_what_code_runs_or_where_files_go(folder: Path, name: str) -> None:
+    (folder / "mediamill.toml").write_text(f'[engine]\n{name} = ["/a"]\n')
+    with pytest.raises(InvalidJob, match="can only come from a flag or the environment"):
+        load({}, {})
+
+
+def test_paths_are_lists_from_flags() -> None:
     assert load({"roots": ["/c"]}, {})[0].roots == ("/c",)
 
 
@@ -116,7 +121,7 @@ def test_a_value_on_its_bound_is_taken(name: str, value: Any) -> None:
         (b'[engine]\nroots = ["\xff"]', "mediamill.toml cannot be read"),
         (b"[engine]\nworker = 1", "Unknown field 'worker'. Did you mean 'workers'?"),
         (b"[engine]\nworkers = [1]", "Invalid value for 'workers'"),
-        (b"[engine]\nroots = [1]", "Invalid value for 'roots[0]'"),
+        (b"[engine]\nmax_side = [1]", "Invalid value for 'max_side'"),
     ],
 )
 def test_a_wrong_file_is_told(folder: Path, content: bytes, words: str) -> None:

@@ -65,6 +65,7 @@ def test_collect_counts() -> None:
     assert metadata == {
         "jobs_total": 1,
         "jobs_succeeded": 1,
+        "failed": [],
         "results": [{"success": True, "operation": "noop", "outputs": [], "elapsed_ms": 0}],
     }
 
@@ -77,3 +78,12 @@ def test_an_empty_batch_is_refused() -> None:
 def test_a_batch_in_a_batch_is_refused() -> None:
     result = batch(jobs=[{"operation": "batch", "jobs": [noop(1)]}])
     assert result.error_info.code == "invalid_job"
+
+
+def test_its_envelope_is_its_jobs_default(tmp_path: Path) -> None:
+    (tmp_path / "o.bin").write_bytes(b"old")
+    job = {"operation": "writer", "output": str(tmp_path / "o.bin")}
+    result = batch(jobs=[job, job | {"overwrite": "skip"}], overwrite="error", parallel=False)
+    assert [part.get("error_info", {}).get("code") for part in result.metadata["results"]] == ["output_exists", None]
+    assert result.metadata["failed"] == [0]
+    assert (tmp_path / "o.bin").read_bytes() == b"old"

@@ -411,3 +411,14 @@ def test_heavy_libraries_wait() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("kernel", ["area", "bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("factor", [1.7, 3, 7.9, 8.1, 20, 54, 90, 250])
+def test_a_flat_picture_stays_what_it_is_at_every_factor(kernel: Any, factor: float) -> None:
+    y, chroma = np.full((1500, 2000), 200, np.uint8), np.full((750, 1000), 90, np.uint8)
+    side = (round(2000 / factor), max(1, round(1500 / factor)))
+    small = _planes.scale(_planes.Planes(2000, 1500, y, chroma, chroma), *side, kernel)
+    for plane, value in ((small.y, 200), (small.cb, 90), (small.cr, 90)):
+        assert plane is not None
+        assert abs(plane.astype(int) - value).max() <= 1
