@@ -14,7 +14,7 @@ from mediamill.protocol import version
 
 PACKAGES = (
     "msgspec", "pyvips", "pyvips-binary", "pillow", "pillow-avif-plugin", "av", "pikepdf", "piexif", "numpy",
-    "simplejpeg", "mozjpeg-lossless-optimization", "rich",
+    "simplejpeg", "rich",
 )  # fmt: skip
 SAVERS = (
     "jpegsave_buffer",

@@ -32,8 +32,9 @@ def describe_streams(opened: Blob) -> dict[str, Any]:
     # PyAV before 19 fails on names that are no UTF-8 unless it is told not to; since then it has no such option.
     lenient = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
     try:
-        file: Any = io.BytesIO(opened.data)
-        container: Any = av.open(file, format=_DEMUXERS[opened.kind.format], options=options, **lenient)
+        file = io.BytesIO(opened.data)
+        opener: Any = av.open
+        container: Any = opener(file, format=_DEMUXERS[opened.kind.format], options=options, **lenient)
     except (av.FFmpegError, ValueError) as error:
         raise CorruptInput("The file is damaged or cut short.", detail=str(error)) from None
     with container:

@@ -191,14 +191,12 @@ def upright(planes: Planes, orientation: int) -> Planes:
     return Planes(width, height, y, cb, cr)
 
 
-def encode_jpeg(planes: Planes, quality: int, *, compact: bool = False) -> bytes:
+def encode_jpeg(planes: Planes, quality: int) -> bytes:
     """Encodes a picture as a baseline JFIF file in the sampling it has.
 
     Args:
         planes: The picture, in 4:2:0, 4:2:2, 4:4:4 or grey.
         quality: 1..100, on libjpeg's scale.
-        compact: Have mozjpeg code it again without loss, progressive and with tables of its own: 4 % fewer bytes for
-            as much time again as a whole resize takes.
 
     Returns:
         The file, without metadata or colour profile.
@@ -212,12 +210,7 @@ def encode_jpeg(planes: Planes, quality: int, *, compact: bool = False) -> bytes
     coded: bytes = simplejpeg.encode_jpeg_yuv_planes(luma, planes.cb, planes.cr, quality=quality)
     if (width, height) != (planes.width, planes.height):
         coded = _resized(coded, planes.width, planes.height)
-    if not compact:
-        return coded
-    import mozjpeg_lossless_optimization as mozjpeg
-
-    smaller: bytes = mozjpeg.optimize(coded)
-    return smaller
+    return coded
 
 
 def _decoder() -> Any:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from mediamill.operations.contract import Blob, Limits
 from mediamill.operations.images import _headers, _pillow, _svg
 from mediamill.operations.images._vips import blob, has, integer, is_out_of_memory, out_of_memory, vips
-from mediamill.operations.sniff import decodable_images
+from mediamill.operations.sniff import decodable_images, sniff
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError, UnsupportedFormat
 from mediamill.protocol.results import text
 
@@ -25,6 +25,9 @@ _LOADERS = {
 }  # fmt: skip
 _DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16, "uint": 32, "int": 32, "float": 32, "double": 64}
 _ANIMATED = ("gif", "webp")
+MAX_EMBEDDED_PIXELS = 25_000_000
+"""Pixels of all pictures inside a drawing: its decoder holds them all at once."""
+
 _UNDECODABLE = ("unsupported codec", "no decoding plugin", "unsupported feature", "decoder plugin")
 
 
@@ -257,10 +260,24 @@ def _read_drawing(data: bytes, format_name: str, limits: Limits) -> Source:
     if format_name == "svgz":
         data = _svg.inflate(data, limits.max_svg_bytes)
     _svg.check_size(data, limits.max_svg_bytes)
-    _svg.check_drawing(data)
+    _check_embedded(_svg.check_drawing(data), limits)
     image = _open(data, "svg")
     facts = Facts(format="svg", width=image.width, height=image.height, bands=image.bands, alpha=True)
     return Source(data, facts, "svg")
+
+
+def _check_embedded(pictures: list[bytes], limits: Limits) -> None:
+    """Raise LimitExceeded where the pictures inside a drawing are too large, each and together."""
+    pixels = 0
+    for data in pictures:
+        name = sniff(data).format
+        if name in ("svg", "svgz"):
+            raise LimitExceeded("The drawing has a drawing embedded.", expected="embedded pictures of pixels only")
+        if name in _LOADERS:
+            facts = _read_raster(data, name, limits).facts
+            check_budget(facts, limits)
+            pixels += facts.width * facts.height
+    _check("max_embedded_pixels", pixels, MAX_EMBEDDED_PIXELS, "The pixels embedded in the drawing number")
 
 
 def _read_icon(data: bytes, _format: str, limits: Limits) -> Source:

@@ -4,9 +4,11 @@ A drawing of two kilobytes can ask for a billion shapes by using groups of group
 elements are counted with everything they refer to.
 """
 
+import binascii
 import re
 import zlib
 from collections import Counter
+from urllib.parse import unquote_to_bytes
 
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError
 
@@ -52,8 +54,13 @@ def check_size(drawing: bytes, limit: int) -> None:
         )
 
 
-def check_drawing(drawing: bytes) -> None:
-    """Raise LimitExceeded where a drawing draws too much, CorruptInput where it is not XML."""
+def check_drawing(drawing: bytes) -> list[bytes]:
+    """Return the pictures embedded in a drawing, whose size is for the caller to check.
+
+    Raises:
+        LimitExceeded: It draws too much.
+        CorruptInput: It is not XML.
+    """
     from xml.parsers import expat
 
     weigher = _Weigher()
@@ -67,6 +74,7 @@ def check_drawing(drawing: bytes) -> None:
             raise _too_much("Its entities expand too far.") from None
         raise CorruptInput(f"The drawing is not well-formed XML: {error}.") from None
     weigher.check()
+    return weigher.embedded
 
 
 class _Weigher:
@@ -78,6 +86,7 @@ class _Weigher:
         self._open: list[str] = [""]
         self._totals: dict[str, int] = {}
         self._elements = 0
+        self.embedded: list[bytes] = []
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
@@ -94,6 +103,8 @@ class _Weigher:
         for key, value in attributes.items():
             if key.rpartition(":")[2] == "href" and value.startswith("#"):
                 self._refers[group][value[1:]] += 1
+            elif key.rpartition(":")[2] == "href" and value[:5].lower() == "data:":
+                self.embedded.append(_embedded(value))
             elif "url(" in value:
                 self._refers[group].update(_REFERENCE.findall(value))
 
@@ -116,6 +127,16 @@ class _Weigher:
             )
             self._totals[group] = self._own[group] + inner
         return self._totals[group]
+
+
+def _embedded(uri: str) -> bytes:
+    """Return what a data URI holds, as leniently as any reader of it may be (RFC 2397)."""
+    head, _, body = uri.partition(",")
+    raw = unquote_to_bytes(body)
+    if not head.lower().rstrip().endswith("base64"):
+        return raw
+    coded = re.sub(rb"[^A-Za-z0-9+/]", b"", raw)
+    return binascii.a2b_base64(coded[: len(coded) // 4 * 4])
 
 
 def _too_much(reason: str) -> MediaError:

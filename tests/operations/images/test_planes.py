@@ -389,12 +389,6 @@ class TestEncode:
         assert error[:, -1].mean() < 2 * error.mean()
         assert error[-1].mean() < 2 * error.mean()
 
-    def test_compact_is_the_same_picture(self) -> None:
-        small = scale(planes_of(PLAIN), 161, 125)
-        plain, compact = encode_jpeg(small, 80), encode_jpeg(small, 80, compact=True)
-        assert len(compact) < len(plain)
-        assert np.array_equal(rgb(compact), rgb(plain))
-
     @pytest.mark.parametrize("quality", [1, 30, 80, 100])
     def test_quality_is_libjpegs(self, quality: int) -> None:
         ours = eligible(encode_jpeg(scale(planes_of(PLAIN), 65, 49), quality))

@@ -246,3 +246,28 @@ def test_libvips_log_never_reaches_python():
 
     assert vips()._log_handler_id is None
     assert os.environ["VIPS_WARNING"]
+
+
+def test_pictures_inside_a_drawing_count(code, done, sample, tmp_path):
+    import base64
+
+    bomb = base64.b64encode(sample("bomb-4gp.png").read_bytes()).decode()
+    fine = base64.b64encode(sample("flat.png").read_bytes()).decode()
+    nested = base64.b64encode(sample("drawing.svg").read_bytes()).decode()
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="40" height="40">'
+        '<image width="40" height="40" xlink:href="data:image/{}"/></svg>'
+    )
+    cases = {f"png;base64,{bomb}": "limit_exceeded", f"svg+xml;base64,{nested}": "limit_exceeded"}
+    for body, expected in cases.items():
+        (tmp_path / "d.svg").write_text(drawing.format(body))
+        assert code("convert", input=tmp_path / "d.svg", output=tmp_path / "o.png") == expected
+    (tmp_path / "d.svg").write_text(drawing.format(f"png;base64,{fine}"))
+    assert done("convert", input=tmp_path / "d.svg", output=tmp_path / "o.png").outputs[0].width == 40
+
+
+def test_scans_are_counted_past_an_end_of_image_in_a_comment(code, sample, tmp_path):
+    data = sample("bomb-scans.jpg").read_bytes()
+    at = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    (tmp_path / "a.jpg").write_bytes(data[:at] + b"\xff\xfe\x00\x04\xff\xd9" + data[at:])
+    assert code("resize", input=tmp_path / "a.jpg", output_dir=tmp_path, widths=[100]) == "limit_exceeded"
