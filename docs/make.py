@@ -4,14 +4,14 @@
 """
 
 import sys
-import types
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
+from mediamill.engine.cli.flags import descriptions
 from mediamill.engine.registry import Operation, Registry
 from mediamill.engine.settings import Settings
 from mediamill.protocol.errors import CODES
@@ -104,7 +104,7 @@ def _table(kind: type[msgspec.Struct], skip: Iterable[str]) -> str:
             continue
         star = "*" if field.required else ""
         takes = (describe(field.type) or "any value").replace("|", "\\|")
-        meaning = " ".join(dict.fromkeys(_descriptions(field.type))).replace("|", "\\|")
+        meaning = " ".join(dict.fromkeys(descriptions(field.type))).replace("|", "\\|")
         rows.append(f"| `{field.encode_name}`{star} | {takes} | {_default(field)} | {meaning} |")
     return "\n".join(rows)
 
@@ -115,16 +115,6 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.default in (msgspec.NODEFAULT, UNSET, None):
         return ""
     return f"`{_compact(field.default)}`"
-
-
-def _descriptions(kind: Any) -> Iterable[str]:
-    if get_origin(kind) is Annotated:
-        inner, *metas = get_args(kind)
-        yield from (meta.description for meta in metas if isinstance(meta, msgspec.Meta) and meta.description)
-        yield from _descriptions(inner)
-    elif get_origin(kind) in (Union, types.UnionType):
-        for member in get_args(kind):
-            yield from _descriptions(member)
 
 
 def _prose(kind: type[Job]) -> str:

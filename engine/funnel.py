@@ -2,6 +2,7 @@
 
 import errno
 
+from mediamill.engine import platform
 from mediamill.protocol.errors import DependencyMissing, DiskFull, Internal, MediaError, OutOfMemory
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -14,7 +15,8 @@ def to_media_error(error: BaseException) -> MediaError:
     """
     if isinstance(error, MediaError):
         return error
-    if isinstance(error, MemoryError):
+    # CPython 3.13 may lose a MemoryError on its way and raise SystemError in its place.
+    if isinstance(error, MemoryError) or (isinstance(error, SystemError) and platform.memory_ran_short()):
         # What the failed frames hold is what filled the memory, and the answer needs some of it.
         error.__traceback__ = error.__context__ = None
         return OutOfMemory("The job needed more memory than a worker may use.", detail=str(error) or None)

@@ -81,6 +81,18 @@ def has_ended(pid: int, patience: float = 0.0) -> bool:
     return True
 
 
+def memory_ran_short() -> bool:
+    """Return whether this process has, at some time, used more than half of the address space it may have."""
+    if not LINUX:
+        return False
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    with open("/proc/self/status", "rb") as status:
+        peak = next((int(line.split()[1]) << 10 for line in status if line.startswith(b"VmPeak:")), 0)
+    return limit != resource.RLIM_INFINITY and peak > limit // 2
+
+
 def resident_bytes() -> int:
     """Return this process's resident memory in bytes; its peak where the system tells no more."""
     if LINUX:

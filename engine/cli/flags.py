@@ -64,7 +64,7 @@ def _members(kind: Any) -> Iterable[Any]:
 
 
 def _help(field: msgspec.structs.FieldInfo, members: list[Any]) -> str:
-    text = " ".join(_descriptions(field.type)) or field.name.replace("_", " ")
+    text = " ".join(descriptions(field.type)) or field.name.replace("_", " ")
     choices = [str(choice) for member in members if get_origin(member) is Literal for choice in get_args(member)]
     if choices:
         text += f" One of {', '.join(choices)}."
@@ -73,14 +73,15 @@ def _help(field: msgspec.structs.FieldInfo, members: list[Any]) -> str:
     return text.replace("%", "%%")
 
 
-def _descriptions(kind: Any) -> Iterable[str]:
+def descriptions(kind: Any) -> Iterable[str]:
+    """Yield what a declared type says of itself, the outer part first."""
     if get_origin(kind) is Annotated:
         inner, *metas = get_args(kind)
         yield from (meta.description for meta in metas if isinstance(meta, msgspec.Meta) and meta.description)
-        yield from _descriptions(inner)
+        yield from descriptions(inner)
     elif get_origin(kind) in (Union, types.UnionType):
         for member in get_args(kind):
-            yield from _descriptions(member)
+            yield from descriptions(member)
 
 
 def _metavar(members: list[Any]) -> str:
