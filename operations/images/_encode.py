@@ -46,7 +46,7 @@ Measured on eight photos of 480 pixels at the default efforts. From 90 up JPEG a
 not, cannot follow.
 """
 
-_MOZJPEG_EFFORT = 7
+MOZJPEG_EFFORT = 7
 _FILTER_EFFORT = 8
 _KEEP: dict[Metadata, str] = {"none": "none", "icc": "icc", "copyright": "exif|icc", "all": "all"}
 _OWNER = ("exif-ifd0-Copyright", "exif-ifd0-Artist")
@@ -213,7 +213,7 @@ def _jpeg(code: Encoding) -> dict[str, Any]:
         "interlace": bool(code.progressive),
         "subsample_mode": {"auto": "auto", "4:2:0": "on", "4:4:4": "off"}[code.chroma],
     }
-    if code.effort >= _MOZJPEG_EFFORT:
+    if code.effort >= MOZJPEG_EFFORT:
         options |= {"trellis_quant": True, "overshoot_deringing": True, "quant_table": 3}
         options["interlace"] = options["optimize_scans"] = code.progressive is not False
     return options
