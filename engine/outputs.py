@@ -90,14 +90,12 @@ class Outputs:
         """Write one output's bytes to its temporary file; raises DiskFull or OutputUnwritable."""
         if target.path:
             self._write_file(target, data)
+        told: dict[str, Any] = {"format": target.format, "width": target.width, "height": target.height} | facts
         output = Output(
             **path_fields(target.path),
-            format=target.format,
-            width=target.width,
-            height=target.height,
             size_bytes=len(data),
             data_base64=data if self._inline else UNSET,
-            **facts,
+            **told,
         )
         self._made[target] = output
         return output

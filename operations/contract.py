@@ -122,7 +122,8 @@ class Context(Protocol):
         Args:
             target: One of the targets `claim` returned.
             data: The encoded file.
-            facts: Further fields of the result's output: quality, frames, score, ...
+            facts: Further fields of the result's output: quality, frames, score, ...; format, width or height where
+                they came out other than claimed.
         """
 
     def progress(self, percent: float, message: str | None = None, **stages: float) -> None:

@@ -1,6 +1,6 @@
 """`format: auto`: the format that makes a picture smallest at the same look."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -8,6 +8,7 @@ from mediamill.operations.contract import Context
 from mediamill.operations.images._encode import DEFAULT_QUALITY, MAX_SIDES, Encoding, encoding, same_look
 from mediamill.operations.images._geometry import Fit, Size
 from mediamill.operations.images._params import Format, ImageJob
+from mediamill.operations.images._picture import Picture, encoded
 from mediamill.operations.images._render import render
 from mediamill.operations.images._resample import Look
 from mediamill.operations.images._source import Source
@@ -36,12 +37,8 @@ def choose_format(params: ImageJob, source: Source, fits: Sequence[Fit], look: L
         look: How they are resampled.
         ctx: Where the work stops.
     """
-    quality = DEFAULT_QUALITY if params.quality is None else params.quality
     sample = _sample(max(fits, key=lambda one: one.scaled))
-    no_jpeg = source.facts.alpha or params.lossless
-    names = _MOVING if source.facts.animated else tuple(name for name in _STILLS if name != "jpeg" or not no_jpeg)
     side = max(side for one in fits for side in one.size)
-    codes = [encoding(params, name, same_look(quality, name)) for name in names if side <= MAX_SIDES.get(name, side)]
 
     def bytes_of(codes: Sequence[Encoding]) -> dict[Encoding, int]:
         variants = tuple(Variant(sample, code) for code in codes)
@@ -49,6 +46,38 @@ def choose_format(params: ImageJob, source: Source, fits: Sequence[Fit], look: L
         ctx.reserve(memory_bytes(work))
         return {codes[made.index]: len(made.data) for made in render(work)}
 
+    facts = source.facts
+    return _fewest(params, bytes_of, alpha=facts.alpha, moving=facts.animated, side=side)
+
+
+def smallest(params: ImageJob, picture: Picture, ctx: Context) -> Encoding:
+    """Do the same for a picture in memory."""
+    ratio = SAMPLE_SIDE / max(picture.size)
+    sample = picture if ratio >= 1 else picture.each(lambda page: page.resize(ratio))
+
+    def bytes_of(codes: Sequence[Encoding]) -> dict[Encoding, int]:
+        found = {}
+        for code in codes:
+            ctx.check()
+            found[code] = len(encoded(sample, code)[0])
+        return found
+
+    alpha, moving = bool(picture.pages[0].hasalpha()), picture.motion is not None
+    return _fewest(params, bytes_of, alpha=alpha, moving=moving, side=max(picture.size))
+
+
+def _fewest(
+    params: ImageJob,
+    bytes_of: Callable[[Sequence[Encoding]], dict[Encoding, int]],
+    *,
+    alpha: bool,
+    moving: bool,
+    side: int,
+) -> Encoding:
+    quality = DEFAULT_QUALITY if params.quality is None else params.quality
+    no_jpeg = alpha or params.lossless
+    names = _MOVING if moving else tuple(name for name in _STILLS if name != "jpeg" or not no_jpeg)
+    codes = [encoding(params, name, same_look(quality, name)) for name in names if side <= MAX_SIDES.get(name, side)]
     found = bytes_of(codes)
     flat = [size for code, size in found.items() if code.format == "png" and size < _FLAT * min(found.values())]
     if flat and not params.lossless and side <= MAX_SIDES["webp"]:

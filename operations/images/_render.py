@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from mediamill.operations.images import _resample
 from mediamill.operations.images._colour import ALPHA_FORMATS
 from mediamill.operations.images._encode import (
-    Motion,
     encode,
     encode_error,
     frames_in,
     prepare,
 )
 from mediamill.operations.images._geometry import Fit, Size
+from mediamill.operations.images._picture import motion_of
 from mediamill.operations.images._resample import Raster
 from mediamill.operations.images._vips import vips
 from mediamill.operations.images._work import Made, Variant, Work, moves, stored
@@ -21,9 +21,6 @@ from mediamill.protocol.errors import MediaError
 
 if TYPE_CHECKING:
     import pyvips
-
-_DEFAULT_DELAY = 100
-"""Milliseconds of a frame whose file says nothing, which is what browsers make of it."""
 
 
 def render(work: Work) -> Iterator[Made]:
@@ -108,7 +105,7 @@ class _Stage:
         try:
             done = [self._page(page, variant) for page in pages]
             image = done[0] if len(done) == 1 else library.Image.arrayjoin(done, across=1)
-            data = encode(image, code, self._motion())
+            data = encode(image, code, motion_of(self._source) if self._frames else None)
         except library.Error as error:
             raise self._blame(error) or encode_error(error, code) from None
         return Made(index, data, frames_in(data, code.format, len(done)))
@@ -118,13 +115,6 @@ class _Stage:
         page = _resample.sharpen(page, self._work.look.sharpen)
         image = prepare(page, code)
         return _resample.pad(image, variant.fit.size, code.background, alpha=code.format in ALPHA_FORMATS)
-
-    def _motion(self) -> Motion | None:
-        if not self._frames:
-            return None
-        facts = self._source.facts
-        delays = facts.delays[: facts.frames]
-        return Motion(delays + (_DEFAULT_DELAY,) * (facts.frames - len(delays)), facts.loop)
 
     @contextlib.contextmanager
     def _blamed(self) -> Iterator[None]:

@@ -160,7 +160,7 @@ def finish(raster: Raster, fit: Fit, facts: Facts, look: Look) -> list["pyvips.I
         return pages
     if look.position in ("entropy", "attention"):
         pages[0] = pages[0].copy_memory()
-        left, top = _interesting(pages[0], (width, height), look.position)
+        left, top = interesting(pages[0], (width, height), look.position)
     else:
         left, top = crop_offset(fit.scaled, (width, height), look.focal)
     return [page.crop(left, top, width, height) for page in pages]
@@ -263,7 +263,7 @@ def _resized(image: "pyvips.Image", span: tuple[float, float], size: Size, kerne
     return image
 
 
-def _interesting(image: "pyvips.Image", size: Size, what: Position) -> Size:
-    """Return left and top of the most interesting part of a picture."""
+def interesting(image: "pyvips.Image", size: Size, what: str) -> Size:
+    """Return left and top of the most interesting part of a picture in memory, by `entropy` or `attention`."""
     part = image.smartcrop(*size, interesting=what)
     return -int(part.xoffset), -int(part.yoffset)
