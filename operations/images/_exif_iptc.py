@@ -68,9 +68,8 @@ def resources(data: bytes) -> tuple[list[Resource], bool]:
         start = at + head + 4
         if start + size > len(data):
             return found, False
-        found.append(
-            Resource(int.from_bytes(data[at + 4 : at + 6], "big"), data[at : at + head], data[start : start + size])
-        )
+        number = int.from_bytes(data[at + 4 : at + 6], "big")
+        found.append(Resource(number, data[at : at + head], data[start : start + size]))
         at = start + size + size % 2
     return found, not any(data[at:])
 

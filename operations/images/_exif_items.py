@@ -154,12 +154,8 @@ def _number(data: bytes, pitm: Box) -> int:
 
 def _places(data: bytes, box: Box) -> tuple[tuple[Place, ...], tuple[int, int, int, int]]:
     version, at = _u(data, box.body, 1), box.body + 4
-    sizes = (
-        _u(data, at, 1) >> 4,
-        _u(data, at, 1) & 15,
-        _u(data, at + 1, 1) >> 4,
-        _u(data, at + 1, 1) & 15 if version else 0,
-    )
+    widths = _u(data, at, 2)
+    sizes = (widths >> 12, widths >> 8 & 15, widths >> 4 & 15, widths & 15 if version else 0)
     wide = 4 if version == 2 else 2
     count, at = _u(data, at + 2, wide), at + 2 + wide
     found: list[Place] = []

@@ -286,10 +286,12 @@ def _xmp(packet: bytes, extended: dict[bytes, bytes], editor: Editor, gain_map: 
 def grafted(metadata: bytes, pixels: bytes) -> bytes:
     """Return a JPEG with one file's metadata and the other's picture."""
     old, new = parse(metadata).segments, parse(pixels).segments
-    said = [one for one in old if _APP0 <= one.marker <= 0xEF or one.marker == _COM]
-    said = [one for one in said if one.marker != 0xEE]
-    plain = not any(one.marker == _APP0 and one.body.startswith(b"JFIF\0") for one in said)
-    coded = [
-        one for one in new if not _APP0 <= one.marker <= 0xEF or one.marker == 0xEE or (plain and one.marker == _APP0)
-    ]
+    said = [one for one in old if _is_said(one)]
+    taken = {one.marker for one in said}
+    coded = [one for one in new if not _is_said(one) and (one.marker != _APP0 or _APP0 not in taken)]
     return b"".join(one.written() for one in [coded[0], *said, *coded[1:]])
+
+
+def _is_said(one: Segment) -> bool:
+    """Return whether a segment is metadata; Adobe's goes with the coded picture."""
+    return (_APP0 <= one.marker <= 0xEF or one.marker == _COM) and one.marker != 0xEE

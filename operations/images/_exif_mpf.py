@@ -1,7 +1,7 @@
 """The pictures behind the first one of a JPEG file, and the index that says where they are (MPF).
 
-After CIPA DC-007: previews, panoramas, stereo pairs, HDR gain maps. Offsets count from the index itself, so it has to be
-written anew whenever anything before or between the pictures changes its length.
+After CIPA DC-007: previews, panoramas, stereo pairs, HDR gain maps. Offsets count from the index itself, so it has to
+be written anew whenever anything before or between the pictures changes its length.
 """
 
 from collections.abc import Sequence

@@ -21,9 +21,9 @@ PLACE_WORDS = re.compile(rb"gps|latitude|longt?itude|geotag|\xa9xyz|ISO6709|\0lo
 
 _XMP_PLACE = re.compile(r"^gps|latitude|longt?itude|altitude|location|^(city|country|state)|geotag", re.IGNORECASE)
 _XMP_CAMERA = frozenset((
-    "Make", "Model", "Software", "CreatorTool", "LensModel", "LensMake", "LensInfo", "LensID", "Lens", "LensSerialNumber",
-    "LensSpecification", "SerialNumber", "BodySerialNumber", "CameraOwnerName", "OwnerName", "Firmware", "CameraFirmware",
-    "ImageUniqueID", "UniqueCameraModel", "MakerNote", "CameraSerialNumber", "SoftwareAgent",
+    "Make", "Model", "Software", "CreatorTool", "LensModel", "LensMake", "LensInfo", "LensID", "Lens",
+    "LensSerialNumber", "LensSpecification", "SerialNumber", "BodySerialNumber", "CameraOwnerName", "OwnerName",
+    "Firmware", "CameraFirmware", "ImageUniqueID", "UniqueCameraModel", "MakerNote", "CameraSerialNumber", "SoftwareAgent",
 ))  # fmt: skip
 _XMP_NAMES = {
     "rights": "Copyright", "WebStatement": "Copyright", "Marked": "Copyright", "UsageTerms": "Copyright",

@@ -42,7 +42,8 @@ _IMAGE = """
 9206:SubjectDistance 9207:MeteringMode 9208:LightSource 9209:Flash 920a:FocalLength 920b:FlashEnergy
 920c:SpatialFrequencyResponse 920d:Noise 920e:FocalPlaneXResolution 920f:FocalPlaneYResolution
 9210:FocalPlaneResolutionUnit 9211:ImageNumber 9212:SecurityClassification 9213:ImageHistory 9214:SubjectArea
-9215:ExposureIndex 9217:SensingMethod 923f:StoNits 927c:MakerNote 9286:UserComment 9290:SubSecTime
+9215:ExposureIndex 9216:TIFF-EPStandardID 9217:SensingMethod 923f:StoNits 927c:MakerNote 9286:UserComment
+9290:SubSecTime
 9291:SubSecTimeOriginal 9292:SubSecTimeDigitized 935c:ImageSourceData 9400:AmbientTemperature 9401:Humidity
 9402:Pressure 9403:WaterDepth 9404:Acceleration 9405:CameraElevationAngle 9c9b:XPTitle 9c9c:XPComment 9c9d:XPAuthor
 9c9e:XPKeywords 9c9f:XPSubject a000:FlashpixVersion a001:ColorSpace a002:ExifImageWidth a003:ExifImageHeight

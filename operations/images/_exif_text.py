@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_read import ASCII, UNDEFINED, UTF8, Directory, Entry, Tree
+from mediamill.operations.images._exif_read import ASCII, UNDEFINED, UTF8, Directory, Entry, Layout, Tree
 from mediamill.protocol.results import text
 
 MAX_ITEMS = 64
@@ -18,6 +18,7 @@ MAX_ITEMS = 64
 _CHARSETS = {b"ASCII\0\0\0": "latin-1", b"UNICODE\0": "utf-16", b"JIS\0\0\0\0\0": "iso2022_jp", bytes(8): "utf-8"}
 _APEX_TIME, _APEX_STOPS = (0x9201,), (0x9202, 0x9205)
 _TEXTS = {0x9000, 0xA000, 0x0002}
+_FILE_SOURCE = 0xA300
 _WINDOWS = range(0x9C9B, 0x9CA0)
 _DEGREES = {2, 4, 0x14, 0x16}
 
@@ -51,7 +52,7 @@ def value(tree: Tree, directory: Directory, entry: Entry) -> Any:
         return f"(binary, {entry.size} bytes)" if entry.size else ""
     if directory.name != "GPS" and isinstance(numbers[0], (int, float)):
         if entry.tag in _APEX_TIME:
-            numbers[0] = _rounded(2.0 ** -max(-99.0, min(numbers[0], 99.0)))
+            numbers[0] = _rounded(2.0 ** -numbers[0]) if abs(numbers[0]) < 100 else 0
         elif entry.tag in _APEX_STOPS:
             numbers[0] = _rounded(2.0 ** (max(-99.0, min(numbers[0], 99.0)) / 2))
     return numbers[0] if len(numbers) == 1 else numbers
@@ -182,6 +183,8 @@ def _rounded(number: float) -> float:
 def _undefined(directory: Directory, entry: Entry, raw: bytes) -> Any:
     if entry.tag in _TEXTS and directory.name != "GPS":
         return _string(raw)
+    if entry.tag == _FILE_SOURCE and raw[:1]:
+        return raw[0]  # Sigma writes four bytes
     if entry.tag == tags.MAKER_NOTE or entry.size > MAX_ITEMS:
         return f"(binary, {entry.size} bytes)"
     return raw[0] if len(raw) == 1 else list(raw)
@@ -211,13 +214,27 @@ def _degrees(tree: Tree, entry: Entry) -> Any:
 
 def _clock(tree: Tree, entry: Entry) -> Any:
     """Return a time of day as `12:34:56`, with a fraction of a second where there is one."""
-    numbers = [_plain(one) for one in tree.values(entry)]
-    if len(numbers) != 3 or not all(isinstance(one, (int, float)) for one in numbers):
+    numbers = [one if isinstance(one, (int, float)) else 0 for one in map(_plain, tree.values(entry))]
+    if len(numbers) != 3:
         return "undef"
     total = numbers[0] * 3600 + numbers[1] * 60 + numbers[2]
     hours, minutes, seconds = int(total // 3600), int(total % 3600 // 60), total % 60
     whole = f"{seconds:09.6f}".rstrip("0").rstrip(".")
     return f"{hours:02d}:{minutes:02d}:{whole}"
+
+
+def _filter_array(tree: Tree, entry: Entry) -> Any:
+    """Return the colours of a sensor's filters, behind how many there are across and down."""
+    raw = tree.raw(entry)
+    for layout in (tree.layout, Layout(">" if tree.layout.order == "<" else "<")):  # some cameras mix them up
+        columns, rows = layout.number(raw, 0, 2), layout.number(raw, 2, 2)
+        if 0 < columns * rows == len(raw) - 4 <= MAX_ITEMS:
+            return [columns, rows, *raw[4:]]
+    return f"(binary, {entry.size} bytes)"
+
+
+def _digits(tree: Tree, entry: Entry) -> str:
+    return tree.raw(entry)[:MAX_ITEMS].hex().upper()
 
 
 def _copyright(tree: Tree, entry: Entry) -> str:
@@ -231,5 +248,7 @@ _SPECIAL: dict[tuple[str, int], Callable[[Tree, Entry], Any]] = {
     ("GPS", 0x1B): _charset,
     ("GPS", 0x1C): _charset,
     ("GPS", 7): _clock,
+    ("ExifIFD", 0xA302): _filter_array,
+    ("IFD0", 0xC65D): _digits,
     ("IFD0", 0x8298): _copyright,
 } | {("GPS", tag): _degrees for tag in _DEGREES}

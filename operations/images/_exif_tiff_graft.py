@@ -1,4 +1,4 @@
-"""A TIFF file of one file's picture and another's metadata: the tags of both in one new directory behind the picture."""
+"""A TIFF file of one file's picture and another's metadata: the tags of both in one new directory."""
 
 from mediamill.operations.images import _exif_tags as tags
 from mediamill.operations.images._exif_read import SIZES, Entry, Layout, Tree, read

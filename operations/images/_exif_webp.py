@@ -52,7 +52,7 @@ def _answer(kind: bytes, body: bytes, editor: Editor) -> bytes | None:
 
 def parse(data: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
     """Return type and body of the chunks, and whether the file is as long as it says."""
-    chunks = []
+    chunks: list[tuple[bytes, bytes]] = []
     at, end = 12, min(len(data), 8 + int.from_bytes(data[4:8], "little"))
     while at + 8 <= end and len(chunks) < MAX_CHUNKS:
         size = int.from_bytes(data[at + 4 : at + 8], "little")
