@@ -13,7 +13,7 @@ from mediamill.operations.images import _exif_tags as tags
 from mediamill.operations.images._exif_edit import edited, erased, rest
 from mediamill.operations.images._exif_read import ASCII, Directory, Entry, Tree, read
 from mediamill.operations.images._exif_rules import Rules
-from mediamill.protocol.errors import CorruptInput
+from mediamill.protocol.errors import CorruptInput, UnsupportedFormat
 
 _MAKER_NOTES = (tags.MAKER_NOTE, 0xC634)
 _SIZES = (0xA002, 0xA003)
@@ -48,6 +48,16 @@ class Cut:
     def damaged(self, message: str) -> None:
         """Refuse to rewrite what is not whole."""
         raise CorruptInput(f"The picture is damaged or cut short: {message}.", field="input")
+
+    def raw(self) -> None:
+        """Refuse to take anything out of a camera's raw file, whose maker note is needed to develop it."""
+        if not self.rules.nothing_goes or self.turned:
+            raise UnsupportedFormat(
+                "The file is a camera's raw file, which nothing can be taken out of without harm.",
+                field="input",
+                received="tiff",
+                expected="a developed picture, or a DNG",
+            )
 
     def problem(self, message: str) -> None:
         """What is wrong is said by whoever looks."""
@@ -109,7 +119,7 @@ class Cut:
         self._removed.update(gone)
         if not gone:
             return packet
-        return left if any(one.prefix != "xml" for one in _exif_xmp.properties(left)) else None
+        return left if any(one.prefix not in ("xml", *_exif_xmp.FRAME) for one in _exif_xmp.properties(left)) else None
 
     def photoshop(self, data: bytes) -> bytes | None:
         """Cut Photoshop's blocks."""
@@ -166,8 +176,8 @@ class Cut:
         return False
 
     def other(self, name: str, body: bytes, group: str = "") -> bool:
-        """Cut what is no part of the picture, also where the place is to go and it speaks of one."""
-        place = self.rules.takes("gps") and _exif_rules.PLACE_WORDS.search(body) is not None
+        """Cut what is no part of the picture; where the place is to go also what cannot be read, which may hold one."""
+        place = self.rules.takes("gps") and bool(body) and not group
         if not self.rules.drop(group, (name,)) and not place and not (self.turned and group == "thumbnail"):
             return True
         self._removed.add(name)

@@ -27,6 +27,9 @@ class Editor(Protocol):
     def damaged(self, message: str) -> None:
         """Take note that the container is damaged; raises CorruptInput where it is to be rewritten."""
 
+    def raw(self) -> None:
+        """Take note that it is a camera's raw file; raises UnsupportedFormat where something is to be taken out."""
+
     def problem(self, message: str) -> None:
         """Take note of something wrong that does no harm."""
 

@@ -235,6 +235,8 @@ def _plain(one: Segment, editor: Editor) -> Segment | None:
         return kept
     if one.marker == 0xE2 and body.startswith((mpf.MARK, _GAIN_MAP)):
         return kept
+    if body[:5] in (b"SPIFF", b"_JPSJ"):
+        return kept  # a header of its own, and how a stereo pair is laid out
     if one.marker == 0xEB and not (body.startswith(b"JP") and b"jumb" in body[:64]):
         return kept  # JPEG XT and JPEG-HDR keep there what their pictures are made of
     name, group = _NAMES.get((one.marker, body[:4]), (f"APP{one.marker - _APP0}", ""))

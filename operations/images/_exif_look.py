@@ -31,6 +31,9 @@ class Look:
         """Remember the profile."""
         self.has_icc = True
 
+    def raw(self) -> None:
+        """A camera's raw file is read as any other."""
+
     def damaged(self, message: str) -> None:
         """Remember the damage."""
         self.problem(message)
@@ -104,8 +107,8 @@ class Look:
         return True
 
     def other(self, name: str, body: bytes, group: str = "") -> bool:
-        """Look for words that speak of places."""
-        self._leak(name, group == "gps" or _exif_rules.PLACE_WORDS.search(body) is not None)
+        """Remember what cannot be read: it may hold a place."""
+        self._leak(name, group == "gps" or (bool(body) and not group))
         return True
 
     @property

@@ -34,7 +34,7 @@ class Maker(Struct, frozen=True):
     places: dict[int, str] = {}
 
 
-_NIKON = {0x0039: "LocationInfo"}
+_NIKON = {0x0039: "LocationInfo", 0x0E01: "NikonCaptureData"}
 _PANASONIC = {0x0067: "Location", 0x0069: "Country", 0x006B: "State", 0x006D: "City", 0x006F: "Landmark"}
 _PENTAX = {0x0022: "WorldTimeLocation", 0x0023: "HometownCity", 0x0024: "DestinationCity"}
 _SAMSUNG = {

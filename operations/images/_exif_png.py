@@ -105,7 +105,7 @@ def _text(kind: bytes, body: bytes, whole: bytes, editor: Editor) -> bytes:
     parsed = parse_text(kind, body)
     if parsed is None:
         editor.problem(f"PNG: a {kind.decode()} chunk is damaged or larger than {MAX_TEXT} bytes")
-        return whole if editor.other(kind.decode(), b"gps") else b""
+        return whole if editor.other(kind.decode(), body) else b""
     if parsed.keyword == XMP:
         return _put(parsed, editor.xmp(parsed.body), whole)
     raw = re.fullmatch(r"Raw profile type (exif|APP1|xmp|iptc|8bim|icc|icm)", parsed.keyword)
@@ -117,7 +117,7 @@ def _text(kind: bytes, body: bytes, whole: bytes, editor: Editor) -> bytes:
     profile = unpack_raw(parsed.body)
     if profile is None:
         editor.problem(f"PNG: the {parsed.keyword} is damaged")
-        return whole if editor.other(parsed.keyword, b"gps") else b""
+        return whole if editor.other(parsed.keyword, parsed.body) else b""
     head, edit = _raw_editor(raw[1], profile, editor)
     left = edit(profile[len(head) :])
     if left == profile[len(head) :]:

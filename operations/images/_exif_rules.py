@@ -16,14 +16,11 @@ from mediamill.operations.images._exif_xmp import Property
 
 Mode = Literal["all", "gps", "thumbnail", "camera"]
 
-PLACE_WORDS = re.compile(rb"gps|latitude|longt?itude|geotag|\xa9xyz|ISO6709|\0loci|Exif\0\0", re.IGNORECASE)
-"""What data of no known kind holds where it speaks of a place."""
-
 _XMP_PLACE = re.compile(r"^gps|latitude|longt?itude|altitude|location|^(city|country|state)|geotag", re.IGNORECASE)
 _XMP_CAMERA = frozenset((
-    "Make", "Model", "Software", "CreatorTool", "LensModel", "LensMake", "LensInfo", "LensID", "Lens",
+    "Make", "Model", "Software", "CreatorTool", "LensModel", "LensMake", "LensInfo", "LensID", "Lens", "MakerNote",
     "LensSerialNumber", "LensSpecification", "SerialNumber", "BodySerialNumber", "CameraOwnerName", "OwnerName",
-    "Firmware", "CameraFirmware", "ImageUniqueID", "UniqueCameraModel", "MakerNote", "CameraSerialNumber", "SoftwareAgent",
+    "Firmware", "CameraFirmware", "ImageUniqueID", "UniqueCameraModel", "CameraSerialNumber", "SoftwareAgent",
 ))  # fmt: skip
 _XMP_NAMES = {
     "rights": "Copyright", "WebStatement": "Copyright", "Marked": "Copyright", "UsageTerms": "Copyright",

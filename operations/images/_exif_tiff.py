@@ -7,7 +7,8 @@ from mediamill.operations.images import _exif_read
 from mediamill.operations.images._exif_editor import Editor
 from mediamill.protocol.errors import CorruptInput
 
-_WIDTH, _HEIGHT = 0x0100, 0x0101
+_WIDTH, _HEIGHT, _PHOTOMETRIC, _COMPRESSION, _DNG_VERSION = 0x0100, 0x0101, 0x0106, 0x0103, 0xC612
+_SENSOR, _CAMERAS_OWN = (32803, 34892), (32767, 32769, 32770, 34713, 65000, 65535)
 
 
 def walk(data: bytes, editor: Editor) -> bytes:
@@ -23,7 +24,17 @@ def walk(data: bytes, editor: Editor) -> bytes:
     editor.header(tree.number(first.find(_WIDTH)), tree.number(first.find(_HEIGHT)), obeys_exif=True)
     if not _has_data(tree, first):
         editor.damaged("the TIFF's strips lie outside of the file")
+    if _is_raw(tree):
+        editor.raw()
     return editor.tiff(tree)
+
+
+def _is_raw(tree: _exif_read.Tree) -> bool:
+    """Return whether it is a camera's raw file: the sensor's own values, and no DNG, or one of the known signatures."""
+    sensor = any(tree.number(one.find(_PHOTOMETRIC)) in _SENSOR for one in tree.directories)
+    coded = any(tree.number(one.find(_COMPRESSION)) in _CAMERAS_OWN for one in tree.directories)
+    signed = tree.data[8:12] in (b"CR\2\0", b"IIII", b"MMMM")
+    return (sensor or coded or signed) and tree.find("IFD0", _DNG_VERSION) is None
 
 
 def _has_data(tree: _exif_read.Tree, first: _exif_read.Directory) -> bool:

@@ -20,6 +20,12 @@ _TOKEN = re.compile(rb"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>|<[^!?](?:[^<>\"'
 _ATTRIBUTE = re.compile(rb"\s+([^\s=<>\"'/]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 _TAG_NAME = re.compile(rb"</?([^\s/>]+)")
 
+_CODES = (
+    (b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"),
+    (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"),
+)  # fmt: skip
+"""How packets begin that are not in UTF-8: with a mark, or with the first bracket."""
+
 KNOWN = {
     "http://ns.adobe.com/exif/1.0/": "exif", "http://ns.adobe.com/tiff/1.0/": "tiff",
     "http://ns.adobe.com/exif/1.0/aux/": "aux", "http://cipa.jp/exif/1.0/": "exifEX",
@@ -67,9 +73,9 @@ def is_sound(packet: bytes) -> bool:
 
 def trimmed(packet: bytes) -> bytes:
     """Return a packet in UTF-8, without the zeros and blanks writers leave around it."""
-    for mark, code in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if packet.startswith(mark):
-            packet = packet[2:].decode(code, "replace").encode()
+    code = next((code for begins, code in _CODES if packet.startswith(begins)), None)
+    if code is not None:
+        packet = packet.decode(code, "replace").encode()
     return packet.removeprefix(b"\xef\xbb\xbf").strip(b"\0 \t\r\n")
 
 
