@@ -80,20 +80,22 @@ class Cut:
             return tree.data
         edits: dict[int, bytes] = {}
         gone: set[int] = set()
+        left = 2 * len(tree.data)
         for directory in tree.directories:
             for entry in directory.entries:
                 cut = _INSIDE.get(entry.tag)
                 if cut is None or directory.name == "GPS":
                     continue
-                before = tree.raw(entry)
-                after = cut(self, before)
+                left -= entry.size
+                before = tree.raw(entry) if left >= 0 else b""
+                after = cut(self, before) if left >= 0 else None
                 if after is None:
                     gone.add(entry.at)
                 elif after != before:
                     edits[entry.at] = after.ljust(-(-len(after) // 4) * 4, b"\0") if entry.kind == 4 else after
         drop = self._drop(tree, file=True)
-        left = rest(tree, lambda directory, entry: drop(directory, entry) if entry.at not in gone else True)
-        return erased(left, edits, alone=False)
+        stays = rest(tree, lambda directory, entry: entry.at in gone or drop(directory, entry))
+        return erased(stays, edits, alone=False)
 
     def xmp(self, packet: bytes, *, gain_map: bool = False) -> bytes | None:
         """Cut a packet."""

@@ -5,6 +5,7 @@ stay where they are: entries are struck from their tables and what they pointed 
 block without such a note is written anew and comes out as small as it can be.
 """
 
+import bisect
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
@@ -62,25 +63,27 @@ def rest(tree: Tree, drop: Drop) -> Rest:
         drop: Whether an entry goes; is not asked about offsets of directories.
     """
     kept: dict[int, list[Entry]] = {}
-    reached: dict[int, set[int]] = {}
+    reached: dict[int, list[int]] = {}
     for index in range(len(tree.directories) - 1, -1, -1):
         directory = tree.directories[index]
-        places = reached.get(index, set())
+        places = sorted(reached.get(index, ()))
         kept[index] = [
             entry
             for entry in directory.entries
             if (_leads(entry, places) if entry.tag in tags.POINTERS else not drop(directory, entry))
         ]
         if kept[index] and not directory.chained:
-            reached.setdefault(directory.parent, set()).add(directory.via)
+            reached.setdefault(directory.parent, []).append(directory.via)
     first = {index for index, one in enumerate(tree.directories) if one.parent < 0}
     alive = {index: tuple(entries) for index, entries in kept.items() if entries or index in first}
     chain = {one.parent: index for index, one in enumerate(tree.directories) if one.chained}
     return Rest(tree, dict(sorted(alive.items())), data_spans(tree), chain)
 
 
-def _leads(entry: Entry, places: set[int]) -> bool:
-    return any(entry.start <= place < entry.start + entry.size for place in places)
+def _leads(entry: Entry, places: list[int]) -> bool:
+    """Return whether an offset of a directory that stays is written in an entry."""
+    first = bisect.bisect_left(places, entry.start)
+    return first < len(places) and places[first] < entry.start + entry.size
 
 
 def erased(rest: Rest, edits: Edits, *, alone: bool) -> bytes:

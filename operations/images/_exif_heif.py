@@ -26,6 +26,22 @@ class _Piece(Struct):
     new: bytes | None = None
 
 
+class _Changes(Struct):
+    """What becomes of the items.
+
+    Attributes:
+        gone: Those that go.
+        patches: New bytes, by where they stand.
+        sizes: The new sizes of those that become shorter.
+        tails: What that leaves over.
+    """
+
+    gone: set[int] = set()
+    patches: dict[int, bytes] = {}
+    sizes: dict[int, int] = {}
+    tails: list[tuple[int, int]] = []
+
+
 def walk(data: bytes, editor: Editor) -> bytes:
     """Show a file's metadata to an editor and return the file with its answers.
 
@@ -43,39 +59,49 @@ def walk(data: bytes, editor: Editor) -> bytes:
     if top[-1].end != len(data) or not index.whole:
         editor.damaged("the file is shorter than it says")
     gain_map = any(mark in data[index.box.start : index.box.end] for mark in _GAIN_MAPS)
-    patches: dict[int, bytes] = {}
-    gone = {item.number for item in index.items if not _stays(data, item, editor, patches, gain_map)}
-    gone |= {number for number in index.thumbnails if not editor.other("Thumbnail", b"", "thumbnail")}
-    pieces = _pieces(data, top, index, gone, editor)
-    return _assembled(data, pieces, index, gone, patches)
+    if sum(end - start for item in _said(index) for start, end in item.spans) > 2 * len(data):
+        raise CorruptInput("The file says the same bytes are metadata many times.", field="input")
+    changes = _Changes()
+    for item in _said(index):
+        _change(data, index, item, editor, changes, gain_map)
+    changes.gone |= {number for number in index.thumbnails if not editor.other("Thumbnail", b"", "thumbnail")}
+    return _assembled(data, _pieces(data, top, index, changes, editor), index, changes)
 
 
-def _stays(data: bytes, item: Item, editor: Editor, patches: dict[int, bytes], gain_map: bool) -> bool:
-    """Return whether an item stays; what of it changes is noted, in as many bytes as it had."""
-    if item.kind not in ("Exif", "mime", "uri "):
-        return True
+def _said(index: items.Index) -> list[Item]:
+    """Return the items that are metadata."""
+    return [item for item in index.items if item.kind in ("Exif", "mime", "uri ")]
+
+
+def _change(data: bytes, index: items.Index, item: Item, editor: Editor, changes: _Changes, gain_map: bool) -> None:
+    """Note what becomes of an item."""
     body = b"".join(data[start:end] for start, end in item.spans)
+    filler = b"\0"
     if item.kind == "Exif":
         head = 4 + int.from_bytes(body[:4], "big")
         left = editor.exif(body[head:])
-        new = None if left is None else body[:head] + left.ljust(len(body) - head, b"\0")
+        new = None if left is None else body[:head] + left
     elif item.content_type == _XMP_TYPE and not item.encoded:
-        left = editor.xmp(body, gain_map=gain_map)
-        new = None if left is None else left.ljust(len(body), b" ")
+        new, filler = editor.xmp(body, gain_map=gain_map), b" "
     else:
         new = body if editor.other(f"Item:{item.content_type or item.kind.strip()}", body) else None
     if new is None:
-        return False
-    at = 0
+        changes.gone.add(item.number)
+        return
+    alone = len(item.spans) == 1 and not index.inside(item.spans[0][0])
+    if alone and len(new) < len(body):
+        start, end = item.spans[0]
+        changes.sizes[item.number] = len(new)
+        changes.tails.append((start + len(new), end))
+    new, at = new if alone else new.ljust(len(body), filler), 0
     for start, end in item.spans:
-        patches[start] = new[at : at + end - start]
+        changes.patches[start] = new[at : at + end - start]
         at += end - start
-    return True
 
 
-def _pieces(data: bytes, top: list[Box], index: items.Index, gone: set[int], editor: Editor) -> list[_Piece]:
+def _pieces(data: bytes, top: list[Box], index: items.Index, changes: _Changes, editor: Editor) -> list[_Piece]:
     """Cut the file into what stays, what goes and what is written anew."""
-    cuts = _cuts(index, gone)
+    cuts = _cuts(index, changes)
     pieces: list[_Piece] = []
     for box in top:
         if box.kind == b"mdat":
@@ -88,7 +114,9 @@ def _pieces(data: bytes, top: list[Box], index: items.Index, gone: set[int], edi
                 at = end
             pieces.append(_Piece(at, box.end))
         elif box.kind == b"meta" and box.start == index.box.start:
-            pieces.append(_Piece(box.start, box.end, items.written(data, index, gone, lambda at: at)))
+            pieces.append(
+                _Piece(box.start, box.end, items.written(data, index, changes.gone, changes.sizes, lambda at: at))
+            )
         elif box.kind == b"uuid" and data[box.body : box.body + 16] == _XMP_UUID:
             left = editor.xmp(data[box.body + 16 : box.end])
             new = b"" if left is None else items.made(b"uuid", _XMP_UUID + left)
@@ -104,15 +132,29 @@ def _pieces(data: bytes, top: list[Box], index: items.Index, gone: set[int], edi
     return pieces
 
 
-def _cuts(index: items.Index, gone: set[int]) -> list[tuple[int, int]]:
+def _cuts(index: items.Index, changes: _Changes) -> list[tuple[int, int]]:
     """Return the spans of what goes, in order, as far as nothing that stays lies there."""
-    kept = sorted(span for item in index.items if item.number not in gone for span in item.spans)
+    kept: list[tuple[int, int]] = []
+    going = list(changes.tails)
+    for item in index.items:
+        if item.number in changes.gone:
+            going += item.spans
+        else:
+            kept += [(start, start + changes.sizes.get(item.number, end - start)) for start, end in item.spans]
+    events = [(start, end, True) for start, end in kept] + [(start, end, False) for start, end in going]
     found: list[tuple[int, int]] = []
-    for start, end in sorted(span for item in index.items if item.number in gone for span in item.spans):
-        free = not any(one < end and start < other for one, other in kept)
-        if free and end > start and (not found or start >= found[-1][1]) and not index.inside(start):
-            found.append((start, end))
-    return found
+    reached, waiting = 0, None
+    for start, end, stays in sorted(events, key=lambda one: (one[0], not one[2])):
+        if waiting is not None and start >= waiting[1]:
+            found.append(waiting)
+            waiting = None
+        elif waiting is not None and stays:
+            waiting = None  # something that stays lies there, too
+        if stays:
+            reached = max(reached, end)
+        elif waiting is None and start >= reached and end > start and not index.inside(start):
+            waiting = (start, end)
+    return found if waiting is None else [*found, waiting]
 
 
 def _head(data: bytes, box: Box, lost: int) -> bytes | None:
@@ -140,9 +182,7 @@ def _movie(data: bytes, box: Box, editor: Editor) -> bytes | None:
     return bytes(out) if out != data[box.start : box.end] else None
 
 
-def _assembled(
-    data: bytes, pieces: list[_Piece], index: items.Index, gone: set[int], patches: dict[int, bytes]
-) -> bytes:
+def _assembled(data: bytes, pieces: list[_Piece], index: items.Index, changes: _Changes) -> bytes:
     """Join the pieces, with every place in the file said anew."""
     moves: list[tuple[int, int, int]] = []
     at = 0
@@ -155,14 +195,14 @@ def _assembled(
         return place if shift is None else place + shift
 
     patched = bytearray(data)
-    for place, new in patches.items():
+    for place, new in changes.patches.items():
         patched[place : place + len(new)] = new
     whole = bytes(patched)
     out = []
     for piece in pieces:
         part = whole[piece.start : piece.end] if piece.new is None else piece.new
         if piece.start == index.box.start and piece.end == index.box.end:
-            part = items.written(whole, index, gone, moved)
+            part = items.written(whole, index, changes.gone, changes.sizes, moved)
         elif data[piece.start + 4 : piece.start + 8] == b"moov" and piece.end > piece.start:
             part = _rechunked(part, moved)
         out.append(part)

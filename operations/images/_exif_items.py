@@ -3,7 +3,7 @@
 After ISO/IEC 14496-12 (iloc, iinf, iref) and 23008-12 (ipma, ispe, irot).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -236,16 +236,23 @@ def _size(data: bytes, inner: dict[bytes, Box], number: int) -> tuple[int, int] 
     return size[::-1] if size is not None and turned else size
 
 
-def written(data: bytes, index: Index, gone: set[int], moved: Moved) -> bytes:
+def written(data: bytes, index: Index, gone: set[int], sizes: Mapping[int, int], moved: Moved) -> bytes:
     """Return the index without some items, with all places as they are in the new file.
 
     Its length depends on what goes alone, not on where anything moves to.
+
+    Args:
+        data: The file.
+        index: Its index.
+        gone: The items that go.
+        sizes: The new sizes of items that became shorter.
+        moved: Where a place is in the new file.
     """
     parts = [data[index.box.body : index.box.body + 4]]
     for one in boxes(data, index.box.body + 4, index.box.end):
         body = data[one.body : one.end]
         if one.kind == b"iloc":
-            body = _written_places(data, one, index, gone, moved)
+            body = _written_places(data, one, index, gone, sizes, moved)
         elif one.kind == b"iinf":
             body = _written_entries(data, one, gone)
         elif one.kind == b"iref":
@@ -264,7 +271,9 @@ def written(data: bytes, index: Index, gone: set[int], moved: Moved) -> bytes:
     return made(b"meta", b"".join(parts))
 
 
-def _written_places(data: bytes, box: Box, index: Index, gone: set[int], moved: Moved) -> bytes:
+def _written_places(
+    data: bytes, box: Box, index: Index, gone: set[int], sizes: Mapping[int, int], moved: Moved
+) -> bytes:
     version = _u(data, box.body, 1)
     wide = 4 if version == 2 else 2
     offset, length, base, number = index.sizes
@@ -280,7 +289,7 @@ def _written_places(data: bytes, box: Box, index: Index, gone: set[int], moved: 
         for one, start in zip(place.extents, starts, strict=True):
             out += one.index.to_bytes(number, "big")
             out += start.to_bytes(offset, "big") if offset else b""
-            out += one.size.to_bytes(length, "big")
+            out += sizes.get(place.number, one.size).to_bytes(length, "big")
     return out
 
 

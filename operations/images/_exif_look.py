@@ -8,6 +8,9 @@ from mediamill.operations.images import _exif_tags as tags
 from mediamill.operations.images._exif_read import MAX_PROBLEMS, Directory, Entry, Tree, read
 from mediamill.operations.images._exif_rules import Rules
 
+MAX_LEAKS = 100
+"""Names of what tells of a place that are remembered."""
+
 
 class Look:
     """An `Editor` that changes nothing and remembers what it was shown."""
@@ -18,7 +21,7 @@ class Look:
         self.obeys_exif = True
         self.has_icc = self.has_xmp = self.has_iptc = False
         self.trees: list[Tree] = []
-        self.leaks: list[str] = []
+        self.leaks: dict[str, None] = {}
         self.problems: list[str] = []
         self._is_tiff = False
         self._maker_note = False
@@ -50,10 +53,14 @@ class Look:
 
     def tiff(self, tree: Tree) -> bytes:
         """Read a file's directories and what is inside of them."""
-        self._is_tiff = True
+        self._is_tiff, left = True, 2 * len(tree.data)
         self._read(tree)
         for directory in tree.directories:
             for entry in directory.entries:
+                left -= entry.size if entry.tag in (tags.XMP, tags.IPTC, tags.PHOTOSHOP) else 0
+                if left < 0:
+                    self.problem("TIFF: it says the same bytes are metadata many times")
+                    return tree.data
                 if entry.tag == tags.XMP:
                     self.xmp(tree.raw(entry))
                 elif entry.tag == tags.IPTC:
@@ -133,7 +140,7 @@ class Look:
         flags = {"has_xmp": self.has_xmp, "has_iptc": self.has_iptc, "has_icc": self.has_icc}
         found = {"has_exif": self._has_exif(), **found, **flags, "maker_note": self._maker_note}
         if self.leaks:
-            found["gps_leaks"] = self.leaks
+            found["gps_leaks"] = list(self.leaks)
         if problems:
             found["problems"] = problems[:MAX_PROBLEMS]
         return found
@@ -173,5 +180,5 @@ class Look:
                 self._leak(leak, True)
 
     def _leak(self, name: str, tells: bool) -> None:
-        if tells and name not in self.leaks:
-            self.leaks.append(name)
+        if tells and len(self.leaks) < MAX_LEAKS:
+            self.leaks[name[:64]] = None

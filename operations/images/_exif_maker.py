@@ -12,6 +12,9 @@ from msgspec import Struct
 from mediamill.operations.images import _exif_tags as tags
 from mediamill.operations.images._exif_read import Layout, Tree
 
+MAX_NOTES, MAX_BYTES = 16, 1 << 20
+"""Notes that are looked at, and their bytes."""
+
 MAX_ENTRIES = 2000
 """Entries of a sound note's directory; the longest ones have some hundreds."""
 
@@ -74,11 +77,14 @@ def leaks(tree: Tree) -> list[str] | None:
         The names, none where the note is known to hold no place; None where there is no note.
     """
     found: list[str] | None = None
-    make = _make(tree)
+    make, notes = _make(tree), 0
     for directory in tree.directories:
         for entry in directory.entries:
+            notes += entry.tag == tags.MAKER_NOTE
+            if notes > MAX_NOTES:
+                return [*(found or []), "MakerNote:unknown"]
             if entry.tag == tags.MAKER_NOTE and directory.name != "GPS":
-                found = (found or []) + _look(tree.raw(entry), make, tree.layout)
+                found = (found or []) + _look(tree.raw(entry, MAX_BYTES), make, tree.layout)
             elif entry.tag == 0xC634:
                 found = [*(found or []), "DNGPrivateData:unknown"]
     return found
@@ -86,7 +92,7 @@ def leaks(tree: Tree) -> list[str] | None:
 
 def _make(tree: Tree) -> str:
     entry = tree.find("IFD0", tags.MAKE)
-    return tree.raw(entry)[:32].decode("latin-1").lower() if entry is not None else ""
+    return tree.raw(entry, 32).decode("latin-1").lower() if entry is not None else ""
 
 
 def _look(note: bytes, make: str, layout: Layout) -> list[str]:

@@ -15,8 +15,8 @@ from mediamill.operations.images._exif_iptc import PHOTOSHOP
 from mediamill.protocol.errors import CorruptInput
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_TEXT = 16 << 20
-"""Bytes a compressed text may have once it is not; more is a bomb."""
+MAX_TEXT = 32 << 20
+"""Bytes all compressed texts may have once they are not; more is a bomb."""
 
 MAX_CHUNKS = 1_000_000
 XMP = "XML:com.adobe.xmp"
@@ -53,6 +53,25 @@ class Text(Struct, frozen=True):
         return self.head + (zlib.compress(body, 9) if self.packed else body)
 
 
+class _Budget:
+    """How much may still be inflated."""
+
+    def __init__(self) -> None:
+        self._left = MAX_TEXT
+
+    def inflate(self, data: bytes) -> bytes | None:
+        """Return the bytes behind compressed ones; None where they are damaged or too many."""
+        if self._left <= 0:
+            return None
+        unpacker = zlib.decompressobj()
+        try:
+            found = unpacker.decompress(data, self._left)
+        except zlib.error:
+            return None
+        self._left -= len(found)
+        return found if unpacker.eof else None
+
+
 def chunk(kind: bytes, body: bytes) -> bytes:
     """Return a chunk's bytes."""
     return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
@@ -67,7 +86,7 @@ def walk(data: bytes, editor: Editor) -> bytes:
     if data[12:16] != b"IHDR" or len(data) < 33:
         raise CorruptInput("The PNG does not begin with its header.", field="input")
     editor.header(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"), obeys_exif=True)
-    out = [SIGNATURE]
+    out, budget = [SIGNATURE], _Budget()
     at, count = len(SIGNATURE), 0
     while at + 12 <= len(data):
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
@@ -76,7 +95,7 @@ def walk(data: bytes, editor: Editor) -> bytes:
         if end > len(data) or count > MAX_CHUNKS:
             break
         whole = data[at:end]
-        out.append(_answer(kind, data[at + 8 : end - 4], whole, editor))
+        out.append(_answer(kind, data[at + 8 : end - 4], whole, editor, budget))
         at = end
         if kind == b"IEND":
             if data[at:].strip(b"\0") and editor.other("Trailer", data[at:]):
@@ -86,7 +105,7 @@ def walk(data: bytes, editor: Editor) -> bytes:
     return b"".join(out)
 
 
-def _answer(kind: bytes, body: bytes, whole: bytes, editor: Editor) -> bytes:
+def _answer(kind: bytes, body: bytes, whole: bytes, editor: Editor, budget: _Budget) -> bytes:
     """Return what is to stand for a chunk."""
     if kind in _PICTURE:
         if kind == b"iCCP":
@@ -96,15 +115,17 @@ def _answer(kind: bytes, body: bytes, whole: bytes, editor: Editor) -> bytes:
         left = editor.exif(body.removeprefix(b"Exif\0\0"))
         return whole if left == body else b"" if left is None else chunk(kind, left)
     if kind in _TEXTS:
-        return _text(kind, body, whole, editor)
+        return _text(kind, body, whole, editor, budget)
+    if kind == b"tIME":
+        return whole if editor.text("ModifyDate", body) else b""
     name = kind.decode("latin-1")
     return whole if editor.other({"caBX": "JUMBF"}.get(name, name), body) else b""
 
 
-def _text(kind: bytes, body: bytes, whole: bytes, editor: Editor) -> bytes:
-    parsed = parse_text(kind, body)
+def _text(kind: bytes, body: bytes, whole: bytes, editor: Editor, budget: _Budget) -> bytes:
+    parsed = parse_text(kind, body, budget)
     if parsed is None:
-        editor.problem(f"PNG: a {kind.decode()} chunk is damaged or larger than {MAX_TEXT} bytes")
+        editor.problem(f"PNG: a {kind.decode()} chunk is damaged or too large")
         return whole if editor.other(kind.decode(), body) else b""
     if parsed.keyword == XMP:
         return _put(parsed, editor.xmp(parsed.body), whole)
@@ -146,7 +167,7 @@ def _put(parsed: Text, left: bytes | None, whole: bytes) -> bytes:
     return b"" if left is None else chunk(parsed.kind, parsed.written(left))
 
 
-def parse_text(kind: bytes, body: bytes) -> Text | None:
+def parse_text(kind: bytes, body: bytes, budget: _Budget) -> Text | None:
     """Return a text chunk taken apart; None where it is damaged or a bomb."""
     keyword, zero, rest = body.partition(b"\0")
     if not zero:
@@ -162,21 +183,11 @@ def parse_text(kind: bytes, body: bytes) -> Text | None:
         at += 2 + len(parts[0]) + len(parts[1]) + 2
     text = body[at:]
     if packed:
-        unpacked = inflate(text)
+        unpacked = budget.inflate(text)
         if unpacked is None:
             return None
         text = unpacked
     return Text(kind, keyword.decode("latin-1")[:79], body[:at], packed, text)
-
-
-def inflate(data: bytes) -> bytes | None:
-    """Return the bytes behind compressed ones; None where they are damaged or more than MAX_TEXT."""
-    unpacker = zlib.decompressobj()
-    try:
-        found = unpacker.decompress(data, MAX_TEXT)
-    except zlib.error:
-        return None
-    return found if unpacker.eof else None
 
 
 def unpack_raw(text: bytes) -> bytes | None:

@@ -6,6 +6,7 @@ Values stay where they are until they are asked for, and every place an entry na
 
 import itertools
 import struct
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,9 +133,9 @@ class Tree(Struct, frozen=True):
         found = (one.find(tag) for one in self.directories if one.name == directory)
         return next((entry for entry in found if entry), None)
 
-    def raw(self, entry: Entry) -> bytes:
-        """Return the bytes of an entry's values."""
-        return self.data[entry.start : entry.start + entry.size]
+    def raw(self, entry: Entry, most: int = sys.maxsize) -> bytes:
+        """Return the bytes of an entry's values, or the first of them."""
+        return self.data[entry.start : entry.start + min(entry.size, most)]
 
     def values(self, entry: Entry) -> list[Any]:
         """Return an entry's numbers; fractions are pairs; empty for texts, bytes and what is longer than MAX_VALUES."""

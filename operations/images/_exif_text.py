@@ -18,6 +18,10 @@ MAX_ITEMS = 64
 _CHARSETS = {b"ASCII\0\0\0": "latin-1", b"UNICODE\0": "utf-16", b"JIS\0\0\0\0\0": "iso2022_jp", bytes(8): "utf-8"}
 _APEX_TIME, _APEX_STOPS = (0x9201,), (0x9202, 0x9205)
 _TEXTS = {0x9000, 0xA000, 0x0002}
+_LONGEST = 16_384
+"""Bytes of a value that are looked at: entries of a hostile file may all be as long as the file is."""
+
+_PACKETS = (tags.MAKER_NOTE, tags.XMP, tags.IPTC, tags.PHOTOSHOP, tags.ICC)
 _FILE_SOURCE = 0xA300
 _WINDOWS = range(0x9C9B, 0x9CA0)
 _DEGREES = {2, 4, 0x14, 0x16}
@@ -37,7 +41,9 @@ def everything(tree: Tree) -> Iterator[tuple[Directory, Entry, str, Any]]:
 
 def value(tree: Tree, directory: Directory, entry: Entry) -> Any:
     """Return one tag's value: a string, a number, or a list of numbers."""
-    raw = tree.raw(entry)
+    raw = tree.raw(entry, _LONGEST)
+    if entry.tag in _PACKETS and directory.name != "GPS":
+        return f"(binary, {entry.size} bytes)"
     special = _SPECIAL.get((directory.name, entry.tag))
     if special is not None:
         return special(tree, entry)
@@ -142,7 +148,11 @@ def _lens(tree: Tree) -> str | None:
 
 def _text(tree: Tree, directory: str, tag: int) -> str:
     entry = tree.find(directory, tag)
-    return _string(tree.raw(entry)).strip() if entry is not None and entry.kind in (ASCII, UTF8, UNDEFINED) else ""
+    return (
+        _string(tree.raw(entry, _LONGEST)).strip()
+        if entry is not None and entry.kind in (ASCII, UTF8, UNDEFINED)
+        else ""
+    )
 
 
 def _fraction(tree: Tree, tag: int) -> float | None:
@@ -185,14 +195,14 @@ def _undefined(directory: Directory, entry: Entry, raw: bytes) -> Any:
         return _string(raw)
     if entry.tag == _FILE_SOURCE and raw[:1]:
         return raw[0]  # Sigma writes four bytes
-    if entry.tag == tags.MAKER_NOTE or entry.size > MAX_ITEMS:
+    if entry.size > MAX_ITEMS:
         return f"(binary, {entry.size} bytes)"
     return raw[0] if len(raw) == 1 else list(raw)
 
 
 def _charset(tree: Tree, entry: Entry) -> str:
     """Return a text that begins with the name of its character set."""
-    raw = tree.raw(entry)
+    raw = tree.raw(entry, _LONGEST)
     charset = _CHARSETS.get(raw[:8])
     if charset is None:
         return _string(raw)
@@ -225,7 +235,7 @@ def _clock(tree: Tree, entry: Entry) -> Any:
 
 def _filter_array(tree: Tree, entry: Entry) -> Any:
     """Return the colours of a sensor's filters, behind how many there are across and down."""
-    raw = tree.raw(entry)
+    raw = tree.raw(entry, _LONGEST)
     for layout in (tree.layout, Layout(">" if tree.layout.order == "<" else "<")):  # some cameras mix them up
         columns, rows = layout.number(raw, 0, 2), layout.number(raw, 2, 2)
         if 0 < columns * rows == len(raw) - 4 <= MAX_ITEMS:
@@ -234,12 +244,12 @@ def _filter_array(tree: Tree, entry: Entry) -> Any:
 
 
 def _digits(tree: Tree, entry: Entry) -> str:
-    return tree.raw(entry)[:MAX_ITEMS].hex().upper()
+    return tree.raw(entry, MAX_ITEMS).hex().upper()
 
 
 def _copyright(tree: Tree, entry: Entry) -> str:
     """Return photographer's and editor's copyright, which a zero stands between, on two lines."""
-    parts = [_string(part).strip(" ") for part in tree.raw(entry).rstrip(b"\0 ").split(b"\0")]
+    parts = [_string(part).strip(" ") for part in tree.raw(entry, _LONGEST).rstrip(b"\0 ").split(b"\0")]
     return "\n".join(parts) if parts[:1] != [""] else "\n".join(parts[1:])
 
 

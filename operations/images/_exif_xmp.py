@@ -10,7 +10,7 @@ from xml.parsers import expat
 
 from msgspec import Struct
 
-MAX_BYTES = 16 << 20
+MAX_BYTES, MAX_DEPTH, MAX_NAMESPACES = 16 << 20, 100, 1000
 FRAME = ("rdf", "x")
 """Prefixes of what holds the properties together."""
 
@@ -60,15 +60,32 @@ class Property(Struct, frozen=True):
 
 
 def is_sound(packet: bytes) -> bool:
-    """Return whether a packet is well-formed, of a sane size, and without declarations of a DTD's."""
+    """Return whether a trimmed packet is well-formed, of a sane size, and without declarations of a DTD's."""
     if len(packet) > MAX_BYTES or b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
         return False
-    parser = expat.ParserCreate()
+    if packet.count(b"xmlns") > MAX_NAMESPACES:
+        return False
+    parser, depth = expat.ParserCreate(), _Depth()
+    parser.StartElementHandler, parser.EndElementHandler = depth.enter, depth.leave
     try:
-        parser.Parse(trimmed(packet), True)
+        parser.Parse(packet, True)
     except expat.ExpatError:
         return False
-    return packet.find(b"<") >= 0
+    return depth.deepest <= MAX_DEPTH
+
+
+class _Depth:
+    """How deep elements lie in each other."""
+
+    def __init__(self) -> None:
+        self.deepest = self._now = 0
+
+    def enter(self, _name: str, _attributes: object) -> None:
+        self._now += 1
+        self.deepest = max(self.deepest, self._now)
+
+    def leave(self, _name: str) -> None:
+        self._now -= 1
 
 
 def trimmed(packet: bytes) -> bytes:

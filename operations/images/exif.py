@@ -40,7 +40,8 @@ class Params(Job, frozen=True, kw_only=True, tag="exif", forbid_unknown_fields=T
       `keep`, and with `mode` all, everything stays and the file comes out as it went in.
     - `extract` says what is there and writes nothing, wherever `output` points. `mode` says which tags `all` lists.
     - `auto_orient` turns the picture as its orientation says and keeps the rest. It is exact in PNG, TIFF and lossless
-      WebP; JPEG and lossy WebP are coded once more and the result says `reencoded`. HEIC and AVIF are always upright.
+      WebP; JPEG and lossy WebP are coded once more and the result says `reencoded`. Small pictures and gain maps
+      beside it, which lie as it did, go. HEIC and AVIF are always upright.
 
     What each `mode` means, in EXIF, XMP, IPTC and text chunks alike:
 
