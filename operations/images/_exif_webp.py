@@ -56,9 +56,9 @@ def parse(data: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
     at, end = 12, min(len(data), 8 + int.from_bytes(data[4:8], "little"))
     while at + 8 <= end and len(chunks) < MAX_CHUNKS:
         size = int.from_bytes(data[at + 4 : at + 8], "little")
+        chunks.append((data[at : at + 4], data[at + 8 : min(end, at + 8 + size)]))
         if at + 8 + size > end:
             return chunks, False
-        chunks.append((data[at : at + 4], data[at + 8 : at + 8 + size]))
         at += 8 + size + size % 2
     return chunks, end == 8 + int.from_bytes(data[4:8], "little")
 
