@@ -41,11 +41,15 @@ class Rest(Struct, frozen=True):
 
     @property
     def movable(self) -> bool:
-        """Whether all that stays can be moved: no maker note, no further pictures, one piece of data at most."""
-        entries = [entry.tag for entries in self.kept.values() for entry in entries]
+        """Whether all that stays can be moved: no maker note, no further pictures, one piece of data at most.
+
+        Values that together are longer than the block overlap, as only a hostile one's do, and cannot be, either.
+        """
+        entries = [entry for entries in self.kept.values() for entry in entries]
         fixed = {tags.MAKER_NOTE, tags.SUB_IFDS, 0xC634, 0x0144}
         single = all(len(self.spans.get(index, ())) <= 1 for index in self.kept)
-        return not self.tree.layout.big and single and not fixed & set(entries)
+        fitting = sum(entry.size for entry in entries) <= len(self.tree.data)
+        return not self.tree.layout.big and single and fitting and not fixed & {entry.tag for entry in entries}
 
     def next_of(self, index: int) -> int | None:
         """Return the directory that follows one in its chain, once those that go are left out."""

@@ -8,6 +8,9 @@ from mediamill.operations.images import _exif_tags as tags
 from mediamill.operations.images._exif_read import MAX_PROBLEMS, Directory, Entry, Tree, read
 from mediamill.operations.images._exif_rules import Rules
 
+MAX_ALL = 24_000
+"""Characters of all tags together that a result says; its line has room for twice as many."""
+
 MAX_LEAKS = 100
 """Names of what tells of a place that are remembered."""
 
@@ -146,12 +149,21 @@ class Look:
         return found
 
     def all_tags(self, rules: Rules) -> dict[str, Any]:
-        """Return every tag by its standard name, but those that rules take out."""
+        """Return every tag by its standard name, but those that rules take out, as far as a result has room for them.
+
+        Where several directories or blocks have a tag, the first one's value is said.
+        """
         found: dict[str, Any] = {}
+        room = MAX_ALL
         for tree in self.trees:
             for directory, entry, name, value in _exif_text.everything(tree):
-                if not rules.drop(self._group(directory, entry), (name,)):
-                    found.setdefault(name, value)
+                if name in found or rules.drop(self._group(directory, entry), (name,)):
+                    continue
+                room -= len(name) + len(str(value)) + 8
+                if room < 0:
+                    self.problem("EXIF: it has more tags than a result has room for")
+                    return found
+                found[name] = value
         return found
 
     def _group(self, directory: Directory, entry: Entry) -> tags.Group:

@@ -18,8 +18,8 @@ MAX_ITEMS = 64
 _CHARSETS = {b"ASCII\0\0\0": "latin-1", b"UNICODE\0": "utf-16", b"JIS\0\0\0\0\0": "iso2022_jp", bytes(8): "utf-8"}
 _APEX_TIME, _APEX_STOPS = (0x9201,), (0x9202, 0x9205)
 _TEXTS = {0x9000, 0xA000, 0x0002}
-_LONGEST = 16_384
-"""Bytes of a value that are looked at: entries of a hostile file may all be as long as the file is."""
+_LONGEST = 4096
+"""Bytes of a value that are looked at, more than a result shows: a hostile file's may all be as long as the file."""
 
 _PACKETS = (tags.MAKER_NOTE, tags.XMP, tags.IPTC, tags.PHOTOSHOP, tags.ICC)
 _FILE_SOURCE = 0xA300
@@ -50,7 +50,7 @@ def value(tree: Tree, directory: Directory, entry: Entry) -> Any:
     if entry.kind in (ASCII, UTF8):
         return _string(raw)
     if entry.tag in _WINDOWS and directory.name != "GPS":
-        return text(raw.decode("utf-16-le", "replace").split("\0")[0])
+        return text(raw.decode("utf-16-le", "replace").partition("\0")[0])
     numbers = [_plain(one) for one in tree.values(entry)] if entry.count <= MAX_ITEMS else []
     if entry.kind == UNDEFINED:
         return _undefined(directory, entry, raw)
@@ -167,7 +167,7 @@ def _first(values: Iterator[Any]) -> Any:
 
 def _string(raw: bytes) -> str:
     """Return a text of the file: UTF-8 where it is that, else Latin-1; up to the first zero, without blanks behind."""
-    raw = raw.split(b"\0")[0].rstrip(b" ")
+    raw = raw.partition(b"\0")[0].rstrip(b" ")
     try:
         return text(raw.decode())
     except UnicodeDecodeError:
@@ -209,7 +209,7 @@ def _charset(tree: Tree, entry: Entry) -> str:
     if charset == "utf-16":
         order = "be" if tree.layout.order == ">" else "le"
         charset = "utf-16" if raw[8:10] in (b"\xff\xfe", b"\xfe\xff") else f"utf-16-{order}"
-    return text(raw[8:].decode(charset, "replace").split("\0")[0].rstrip(" "))
+    return text(raw[8:].decode(charset, "replace").partition("\0")[0].rstrip(" "))
 
 
 def _degrees(tree: Tree, entry: Entry) -> Any:
@@ -249,7 +249,7 @@ def _digits(tree: Tree, entry: Entry) -> str:
 
 def _copyright(tree: Tree, entry: Entry) -> str:
     """Return photographer's and editor's copyright, which a zero stands between, on two lines."""
-    parts = [_string(part).strip(" ") for part in tree.raw(entry, _LONGEST).rstrip(b"\0 ").split(b"\0")]
+    parts = [_string(part).strip(" ") for part in tree.raw(entry, _LONGEST).rstrip(b"\0 ").split(b"\0", 2)[:2]]
     return "\n".join(parts) if parts[:1] != [""] else "\n".join(parts[1:])
 
 

@@ -131,11 +131,12 @@ def run(params: Params, ctx: Context) -> Metadata:
     prepared = _prepare(params, ctx)
     opened, seen = prepared.opened, prepared.seen
     found: dict[str, Any] = {"format": opened.kind.format}
+    listed = params.mode if params.exif_op == "extract" else "all"
+    every = seen.all_tags(Rules(inverted=True, mode=listed)) if params.all_tags else None
     if params.return_metadata:
         found |= seen.facts()
-    if params.all_tags:
-        listed = params.mode if params.exif_op == "extract" else "all"
-        found["all"] = seen.all_tags(Rules(inverted=True, mode=listed))
+    if every is not None:
+        found["all"] = every
     if params.exif_op == "extract":
         return found
     ctx.reserve(prepared.plan.memory_bytes)
