@@ -150,8 +150,10 @@ def _write_table(out: bytearray, rest: Rest, index: int, edits: Edits) -> None:
     table = layout.bytes_of(len(rest.kept[index]), layout.count_size)
     for entry in rest.kept[index]:
         table += _edited(out, rest.tree, entry, edits)
-    following = rest.next_of(index)
-    table += layout.bytes_of(rest.tree.directories[following].at if following else 0, layout.offset_size)
+    directory, following = rest.tree.directories[index], rest.next_of(index)
+    # Some writers (piexif) leave out the offset of the next one where there never is any, and put values there.
+    if directory.name.startswith("IFD") or len(rest.kept[index]) < len(directory.entries):
+        table += layout.bytes_of(rest.tree.directories[following].at if following else 0, layout.offset_size)
     out[at : at + len(table)] = table
 
 
