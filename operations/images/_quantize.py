@@ -202,7 +202,10 @@ def _array(indexed: Indexed) -> "npt.NDArray[np.uint8]":
 def _counts(frames: Sequence["npt.NDArray[np.uint8]"], colours: int) -> "npt.NDArray[np.int64]":
     import numpy as np
 
-    return np.sum([np.bincount(frame.ravel(), minlength=colours) for frame in frames], axis=0)
+    counts = np.zeros(colours, np.int64)
+    for frame in frames:
+        counts += np.bincount(frame.ravel(), minlength=colours)
+    return counts
 
 
 def _distinct(frames: Sequence["Pixels"], colours: int) -> "Pixels | None":
