@@ -15,7 +15,7 @@ from mediamill.operations.images._encode import Encoding, Motion, encode, encode
 from mediamill.operations.images._geometry import Size
 from mediamill.operations.images._resample import upright
 from mediamill.operations.images._source import Source
-from mediamill.operations.images._vips import vips
+from mediamill.operations.images._vips import is_out_of_memory, out_of_memory, vips
 
 if TYPE_CHECKING:
     import pyvips
@@ -43,6 +43,15 @@ class Picture(Struct, frozen=True):
     def each(self, change: Callable[["pyvips.Image"], "pyvips.Image"]) -> "Picture":
         """Return the picture with a change made to every frame."""
         return Picture(tuple(change(page) for page in self.pages), self.motion)
+
+    def settled(self) -> "Picture":
+        """Return the picture with what is still to be worked out done, so that pixels can be read over and again.
+
+        Raises:
+            OutOfMemory: It does not fit.
+        """
+        with memory_blamed():
+            return self.each(lambda page: page.copy_memory())
 
 
 def motion_of(source: Source) -> Motion:
@@ -76,6 +85,15 @@ def decode(source: Source, *, frames: bool = False, drawn: Size | None = None) -
         pages = (image,) if count == 1 else tuple(image.crop(0, height * n, image.width, height) for n in range(count))
         pages = tuple(upright(page, facts.orientation) for page in pages)
     return Picture(pages, motion_of(source) if count > 1 else None)
+
+
+@contextlib.contextmanager
+def memory_blamed() -> Iterator[None]:
+    """Turn a failure of libvips about memory into the table's."""
+    try:
+        yield
+    except vips().Error as error:
+        raise (out_of_memory(error) if is_out_of_memory(error) else error) from None
 
 
 @contextlib.contextmanager

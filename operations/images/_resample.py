@@ -114,7 +114,7 @@ def decode(source: Source, largest: Size, look: Look, *, frames: bool = False, s
         image = _colour.to_linear(image)
     resampled = largest != stored or count > 1 or shared
     if alpha and resampled and look.kernel != "nearest":
-        image = _premultiplied(image)
+        image = premultiplied(image)
     else:
         alpha = False
     if shared and (alpha or look.linear):
@@ -166,6 +166,34 @@ def finish(raster: Raster, fit: Fit, facts: Facts, look: Look) -> list["pyvips.I
     else:
         left, top = crop_offset(fit.scaled, (width, height), look.focal)
     return [page.crop(left, top, width, height) for page in pages]
+
+
+def rasterised(pages: Sequence["pyvips.Image"], look: Look) -> Raster:
+    """Return a picture in memory, upright and in coded values, ready to be resampled."""
+    images = list(pages)
+    first = images[0]
+    alpha = bool(first.hasalpha())
+    if alpha and all(page[page.bands - 1].min() == (65535 if page.format == "ushort" else 255) for page in images):
+        images, alpha = [page.extract_band(0, n=page.bands - 1) for page in images], False
+    linear = None
+    if look.linear:
+        linear = (first.interpretation in ("b-w", "grey16"), first.format == "ushort")
+        images = [_colour.to_linear(page) for page in images]
+    if alpha and look.kernel != "nearest":
+        images = [premultiplied(page) for page in images]
+    else:
+        alpha = False
+    return Raster(tuple(images), (float(first.width), float(first.height)), alpha, linear)
+
+
+def premultiplied(image: "pyvips.Image") -> "pyvips.Image":
+    """Multiply colours with alpha, in the picture's own depth."""
+    return _in_depth(image.premultiply(), image)
+
+
+def unpremultiplied(image: "pyvips.Image") -> "pyvips.Image":
+    """Undo `premultiplied`."""
+    return _in_depth(image.unpremultiply(), image)
 
 
 def upright(image: "pyvips.Image", orientation: int) -> "pyvips.Image":
@@ -240,18 +268,18 @@ def _without_opaque_alpha(image: "pyvips.Image") -> tuple["pyvips.Image", bool]:
     return image.extract_band(0, n=image.bands - 1), False
 
 
-def _premultiplied(image: "pyvips.Image") -> "pyvips.Image":
-    return image.premultiply().rint().cast(image.format)
-
-
 def _plain(image: "pyvips.Image", raster: Raster) -> "pyvips.Image":
     """Undo what was done for resampling."""
     if raster.premultiplied:
-        image = image.unpremultiply().rint().cast(image.format)
+        image = unpremultiplied(image)
     if raster.linear is not None:
         mono, deep = raster.linear
         image = _colour.from_linear(image, mono=mono, deep=deep)
     return image
+
+
+def _in_depth(image: "pyvips.Image", like: "pyvips.Image") -> "pyvips.Image":
+    return image if like.format in ("float", "double") else image.rint().cast(like.format)
 
 
 def _resized(image: "pyvips.Image", span: tuple[float, float], size: Size, kernel: Filter) -> "pyvips.Image":
