@@ -1,7 +1,8 @@
 """Pictures of few colours: a palette found by libimagequant, an index per pixel, and the plainest PNG of both.
 
 A picture that has no more colours than asked for keeps exactly those. Otherwise colours are chosen for what the eye
-sees, alpha among them. Frames of an animation share one palette, so that colours do not flicker.
+sees, alpha among them, and what is wholly transparent stays so. Frames of an animation share one palette, so that
+colours do not flicker.
 """
 
 import struct
@@ -105,7 +106,8 @@ def quantize_frames(
     with ExitStack() as stack:
         attributes = stack.enter_context(_attributes(colours, speed, min_quality, max_quality))
         sources = [stack.enter_context(_source(attributes, frame)) for frame in frames]
-        result = stack.enter_context(_result(attributes, sources))
+        clear = any(bool((frame == 0).any()) for frame in frames)
+        result = stack.enter_context(_result(attributes, sources, clear=clear))
         return None if result is None else _remapped(result, frames, sources, dithering)
 
 
@@ -144,15 +146,6 @@ def shares(frames: Sequence[Indexed]) -> list[tuple[Rgba, float]]:
     total = int(counts.sum())
     found = [(colour, int(count) / total) for colour, count in zip(frames[0].palette, counts, strict=True)]
     return sorted(found, key=lambda one: (-one[1], one[0]))
-
-
-def without_soft_alpha(frames: Sequence[Indexed]) -> list[Indexed]:
-    """Return frames that share a palette with each colour opaque or clear, for formats that know nothing between."""
-    import numpy as np
-
-    palette = [(*colour[:3], 255) if colour[3] >= 128 else _CLEAR for colour in frames[0].palette]
-    colours = np.ascontiguousarray(np.array(palette, np.uint8)).view(np.uint32)[:, 0]
-    return _compact([_array(frame) for frame in frames], colours)
 
 
 def png(indexed: Indexed, *, extra: bytes = b"") -> bytes:
@@ -251,6 +244,9 @@ def _remapped(result: Any, frames: Sequence["Pixels"], sources: Sequence[Any], d
     found = lib.liq_get_palette(result)  # after remapping, which refines it
     entries = [(one.r, one.g, one.b, one.a) for one in found.entries[0 : found.count]]
     entries = [entry if entry[3] else _CLEAR for entry in entries]
+    if _CLEAR in entries:  # errors spread by dithering must not show where nothing was
+        for frame, indices in zip(frames, made, strict=True):
+            indices[frame == 0] = entries.index(_CLEAR)
     return _compact(made, np.array(entries, np.uint8).view(np.uint32)[:, 0])
 
 
@@ -286,13 +282,15 @@ def _source(attributes: Any, frame: "Pixels") -> Iterator[Any]:
 
 
 @contextmanager
-def _result(attributes: Any, sources: Sequence[Any]) -> Iterator[Any]:
-    """Find the palette; None where it cannot be good enough."""
+def _result(attributes: Any, sources: Sequence[Any], *, clear: bool) -> Iterator[Any]:
+    """Find the palette, with a clear colour in it where there has to be one; None where it cannot be good enough."""
     from imagequant import ffi, lib
 
     histogram = lib.liq_histogram_create(attributes)
     found = ffi.new("liq_result **")
     try:
+        if clear:
+            _must(lib.liq_histogram_add_fixed_color(histogram, _CLEAR, 0))
         for source in sources:
             _must(lib.liq_histogram_add_image(histogram, attributes, source))
         status = lib.liq_histogram_quantize(histogram, attributes, found)
