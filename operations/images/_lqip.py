@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyvips
 
-QUALITY = 50
-"""JPEG's; the others' is what looks the same. It is blurred anyway."""
+QUALITY = 70
+"""JPEG's; the others' is what looks the same. Of eight photos at 20 pixels a WebP takes 178 bytes; at 50 it takes
+152 and is off by a fifth more when it is blown up and blurred, at 80 it takes 209."""
 
 _EFFORT = 9
 """So few pixels cost nothing."""
