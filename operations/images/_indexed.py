@@ -39,6 +39,7 @@ def png(indexed: Indexed, image: "pyvips.Image", code: Encoding) -> bytes:
             oxipng.optimize_from_memory(
                 data,
                 level=level or 0,
+                force=bool(code.progressive),  # interlaced is larger, and would be dropped for that
                 interlace=oxipng.Interlacing.Adam7 if code.progressive else oxipng.Interlacing.Off,
                 color_type_reduction=False,
                 grayscale_reduction=False,
