@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from mediamill.operations.contract import Context
 from mediamill.operations.images import _colour, _quantize
+from mediamill.operations.images._geometry import Size
 from mediamill.operations.images._params import Format, Rgba
 from mediamill.operations.images._picture import Picture
 from mediamill.operations.images._steps import Step
@@ -18,6 +19,10 @@ FORMATS: tuple[Format, ...] = ("png", "gif", "webp", "tiff", "ico")
 
 _GIF_COLOURS = 255
 """One of a GIF's 256 stands for what does not change from frame to frame."""
+
+
+_BYTES = 16
+"""Per pixel; measured on 24 million pixels, where lossless WebP takes the most."""
 
 
 class Palette(Step, frozen=True, kw_only=True, tag="palette", forbid_unknown_fields=True, omit_defaults=True):
@@ -42,6 +47,10 @@ class Palette(Step, frozen=True, kw_only=True, tag="palette", forbid_unknown_fie
         if format_name != "gif":
             return self
         return _ForGif(max_colors=min(self.max_colors, _GIF_COLOURS), dithering=self.dithering)
+
+    def look(self, size: Size, ctx: Context) -> int:
+        """Return what a second copy with alpha, its indices and an encoder without loss take beside the usual."""
+        return size[0] * size[1] * _BYTES
 
     def apply(self, picture: Picture, ctx: Context, notes: dict[str, Any]) -> Picture:
         """Find one palette for all frames."""
