@@ -307,6 +307,26 @@ def test_a_gain_map_stays_usable_and_tells_nothing_else(rewritten, sample):
     assert decoded(behind) == decoded(before[_exif_jpeg.parse(before).end :])
 
 
+def test_further_pictures_do_not_speak_for_the_first(done, sample, tmp_path):
+    data = sample("metadata.jpg").read_bytes()
+    first = _exif_jpeg.parse(data)
+    bare = [one for one in first.segments if not one.body.startswith((b"Exif", b"http", b"Photoshop"))]
+    shift = sum(len(one.written()) for one in first.segments) - sum(len(one.written()) for one in bare)
+    assert shift > 0
+    index = next(one for one in bare if one.body.startswith(b"MPF\0"))
+    rows = bytearray(index.body)
+    at = len(rows) - 16 + 8
+    rows[at : at + 4] = (int.from_bytes(rows[at : at + 4], "little") - shift).to_bytes(4, "little")
+    index.body = bytes(rows)
+    (tmp_path / "a.jpg").write_bytes(b"".join(one.written() for one in bare) + data[first.end :])
+    found = done("exif", input=tmp_path / "a.jpg", exif_op="extract").metadata
+    assert found["has_exif"] is False
+    assert "gps" not in found
+    assert "MPImage:GPS" in found["gps_leaks"]
+    done("exif", input=tmp_path / "a.jpg", output=tmp_path / "b.jpg", exif_op="strip", mode="gps")
+    assert "gps_leaks" not in done("exif", input=tmp_path / "b.jpg", exif_op="extract").metadata
+
+
 def test_the_index_of_further_pictures_follows_them(rewritten):
     data, _ = rewritten("metadata.jpg", mode="gps")
     with Image.open(io.BytesIO(data)) as image:
