@@ -1,5 +1,6 @@
 """Containers: what is damaged in any way is an error of the table or a note, never anything else, and never slow."""
 
+import io
 import struct
 import zlib
 
@@ -7,6 +8,7 @@ import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from mediamill.operations.contract import Blob
 from mediamill.operations.images import _exif_items, _exif_jpeg, _exif_png, _exif_webp
@@ -166,3 +168,18 @@ def test_a_raw_file_is_read_but_not_cut(sample):
     with pytest.raises(MediaError, match="raw file"):
         cut(blob(data, "tiff"), Cut(Rules(mode="gps")))
     assert cut(blob(data, "tiff"), Cut(Rules(inverted=True))) == data
+
+
+def test_the_alpha_of_a_small_picture_goes_with_it():
+    small = Image.new("RGBA", (80, 80), (200, 100, 50, 128))
+    file = pillow_heif.from_pillow(small)
+    target = io.BytesIO()
+    file.save(target, quality=80, thumbnails=[40], enc_params={"x265:pools": "none"})
+    data = target.getvalue()
+    meta = next(box for box in _exif_items.boxes(data, 0, len(data)) if box.kind == b"meta")
+    before = _exif_items.read(data, meta)
+    assert before.with_dependents({1}) >= {1, *(one for one, others in before.about.items() if others == {1})}
+    after = cut(blob(data, "heic"), Cut(Rules(mode="thumbnail")))
+    opened = pillow_heif.open_heif(after)
+    assert (len(opened), opened.mode, opened.info["thumbnails"]) == (1, "RGBA", [])
+    assert bytes(opened.data) == bytes(pillow_heif.open_heif(data).data)
