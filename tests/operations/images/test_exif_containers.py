@@ -1,6 +1,8 @@
 """Containers: what is damaged in any way is an error of the table or a note, never anything else, and never slow."""
 
+import hashlib
 import io
+import re
 import struct
 import zlib
 
@@ -183,3 +185,26 @@ def test_the_alpha_of_a_small_picture_goes_with_it():
     opened = pillow_heif.open_heif(after)
     assert (len(opened), opened.mode, opened.info["thumbnails"]) == (1, "RGBA", [])
     assert bytes(opened.data) == bytes(pillow_heif.open_heif(data).data)
+
+
+def extended(data):
+    """Return a JPEG's extended XMP and what its main packet says it is."""
+    bodies = [one.body for one in _exif_jpeg.parse(data).segments]
+    pieces = [body[len(_exif_jpeg.EXTENDED) :] for body in bodies if body.startswith(_exif_jpeg.EXTENDED)]
+    main = next(body for body in bodies if body.startswith(_exif_jpeg.XMP))
+    said = re.search(rb'HasExtendedXMP="(\w+)"', main)
+    return b"".join(piece[40:] for piece in pieces), {piece[:32] for piece in pieces}, said and said[1]
+
+
+def test_extended_xmp_is_found_by_its_new_digest(sample):
+    data = sample("metadata.jpg").read_bytes()
+    assert b"GpsLatitude" in extended(data)[0]
+    body, heads, said = extended(cut(blob(data, "jpeg"), Cut(Rules(mode="gps"))))
+    assert b"GpsLatitude" not in body
+    assert b"FlightYawDegree" in body
+    assert heads == {said} == {hashlib.md5(body).hexdigest().upper().encode()}
+
+
+def test_extended_xmp_that_goes_is_not_promised(sample):
+    after = cut(blob(sample("metadata.jpg").read_bytes(), "jpeg"), Cut(Rules(keep=frozenset(("Copyright",)))))
+    assert extended(after) == (b"", set(), None)
