@@ -202,7 +202,7 @@ class Watermark(Step, frozen=True, kw_only=True, tag="watermark", forbid_unknown
         if alpha < 255:
             faint = (mark[3] * (alpha / 255)).rint().cast("uchar")
             mark = mark.extract_band(0, n=3).bandjoin(faint).copy(interpretation="srgb")
-        said: dict[str, Any] = {"font": font.description.rstrip(" ,"), "font_size": round(size, 2)}
+        said: dict[str, Any] = {"font": font.description.replace(",", "").strip(), "font_size": round(size, 2)}
         lost = _fonts.missing(self.text or "", font)
         if lost:
             said["missing"] = lost
