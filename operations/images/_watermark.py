@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 Place = Literal[
     "top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right",
-    "top_left", "top_right", "bottom_left", "bottom_right", "centre", "middle", "top-center", "bottom-center",
-    "center-left", "center-right", "north-west", "north", "north-east", "west", "east", "south-west", "south",
-    "south-east", "northwest", "northeast", "southwest", "southeast", "nw", "n", "ne", "w", "e", "sw", "s", "se",
+    "centre", "middle", "top-center", "bottom-center", "center-left", "center-right",
+    "north-west", "north", "north-east", "west", "east", "south-west", "south", "south-east",
+    "northwest", "northeast", "southwest", "southeast", "nw", "n", "ne", "w", "e", "sw", "s", "se",
 ]  # fmt: skip
 """Nine places, by their sides and by their points of the compass."""
 
@@ -235,7 +235,7 @@ class Watermark(Step, frozen=True, kw_only=True, tag="watermark", forbid_unknown
 
 def _sides(position: str) -> tuple[float, float]:
     """Return where a place is across and down, each 0, 0.5 or 1."""
-    words = position.replace("_", "-").split("-")
+    words = position.split("-")
     for side in ("north", "south"):
         if position in (f"{side}west", f"{side}east"):
             words = [side, position.removeprefix(side)]
