@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from mediamill.operations.images import _colour
 from mediamill.operations.images._geometry import Size
-from mediamill.operations.images._light import own_space
-from mediamill.operations.images._vips import vips
+from mediamill.operations.images._light import close_light, open_light, own_space
+from mediamill.operations.images._vips import blob, has, set_blob, vips
 
 if TYPE_CHECKING:
     import pyvips
@@ -81,31 +82,48 @@ def matched(mark: "pyvips.Image", page: "pyvips.Image") -> "pyvips.Image":
     return colour.bandjoin(alpha).copy(interpretation=page.interpretation)
 
 
-def laid_over(page: "pyvips.Image", mark: "pyvips.Image", corner: Size, box: Box, opacity: float) -> "pyvips.Image":
+def laid_over(
+    page: "pyvips.Image", mark: "pyvips.Image", corner: Size, box: Box, opacity: float, *, linear: bool = False
+) -> "pyvips.Image":
     """Return a picture with a mark over it; outside the box no pixel is touched.
 
     Args:
-        page: In memory.
+        page: Of `ready`, in memory.
         mark: Of `matched`.
         corner: Where its upper left goes.
         box: The part of the picture it covers.
         opacity: What its alpha is multiplied with, 0..1.
+        linear: Whether light is mixed instead of coded values.
     """
     part = mark.crop(box.x - corner[0], box.y - corner[1], box.width, box.height)
     under = page.crop(box.x, box.y, box.width, box.height)
     top = 65_535 if page.format == "ushort" else 255
     share = part[part.bands - 1] * (opacity / top)
-    colour = part.extract_band(0, n=part.bands - 1)
-    if not page.hasalpha():
-        mixed = under + (colour - under) * share
-    else:
+    colour, ground = part.extract_band(0, n=part.bands - 1), under.extract_band(0, n=part.bands - 1)
+    light = open_light(ground, linear=True) if linear else None
+    if light is not None:
+        colour, ground = open_light(_as(colour, page), linear=True).image, light.image
+    alpha = None
+    if page.hasalpha():
         below = under[under.bands - 1] * (1 / top) * (1 - share)
         total = share + below
-        ground = under.extract_band(0, n=under.bands - 1)
         mixed = (colour * share + ground * below) / (total > 0).ifthenelse(total, 1)
-        mixed = (total > 0).ifthenelse(mixed, ground).bandjoin(total * top)
-    mixed = mixed.rint().cast(page.format).copy(interpretation=page.interpretation)
+        mixed, alpha = (total > 0).ifthenelse(mixed, ground), (total * top).rint().cast(page.format)
+    else:
+        mixed = ground + (colour - ground) * share
+    if light is not None:
+        mixed = close_light(msgspec.structs.replace(light, image=mixed.cast("float")))
+    mixed = mixed.rint().cast(page.format)
+    mixed = (mixed if alpha is None else mixed.bandjoin(alpha)).copy(interpretation=page.interpretation)
     return page.insert(mixed, box.x, box.y)
+
+
+def _as(colour: "pyvips.Image", page: "pyvips.Image") -> "pyvips.Image":
+    """Return colours of a picture's space with its name and profile."""
+    colour = colour.copy(interpretation=page.interpretation)
+    if has(page, "icc-profile-data"):
+        set_blob(colour, "icc-profile-data", blob(page, "icc-profile-data") or b"")
+    return colour
 
 
 def with_alpha(image: "pyvips.Image") -> "pyvips.Image":

@@ -90,6 +90,8 @@ class Watermark(Step, frozen=True, kw_only=True, tag="watermark", forbid_unknown
         Annotated[int, Meta(ge=0, le=65_535, description="Pixels between tiles; absent: the mark's height.")] | None
     ) = None
 
+    linear_rgb: Annotated[bool, Meta(description="Mix light instead of coded values.")] = False
+
     def __post_init__(self) -> None:
         """Check the rules that span fields."""
         parse_colour(self.color, "color")
@@ -152,7 +154,7 @@ class Watermark(Step, frozen=True, kw_only=True, tag="watermark", forbid_unknown
             page = ready(page, grey=grey)
             if "mark" not in found:
                 found["mark"] = matched(mark, page)
-            return laid_over(page, found["mark"], corner, box, self.opacity)
+            return laid_over(page, found["mark"], corner, box, self.opacity, linear=self.linear_rgb)
 
         return picture.each(marked)
 
@@ -168,7 +170,7 @@ class Watermark(Step, frozen=True, kw_only=True, tag="watermark", forbid_unknown
         size = fit(own, width, None, upscale=True)[0].size
         size = fit(size, *canvas)[0].size
         try:
-            picture = decoded_at(opened, Fit(size, size), Look())
+            picture = decoded_at(opened, Fit(size, size), Look(linear=self.linear_rgb))
         except MediaError as error:
             error.field = error.field or "image"
             raise

@@ -218,6 +218,25 @@ def test_opacity(done, base, mark, tmp_path, pixels, opacity, colour):
     assert pixels(tmp_path / "a.png")[50, 100].tolist() == colour
 
 
+@pytest.mark.parametrize("name", ["photo.png", "p3.png", "rgb16.png"])
+def test_light_is_mixed_in_linear_light(done, sample, tmp_path, pixels, name):
+    """Half white over black is the code of half the light; over white it stays white, in every space."""
+    saved(tmp_path / "mark.png", plain(20, 10, (255, 255, 255)))
+    fields = {"input": sample(name), "output": tmp_path / "a.png", "image": tmp_path / "mark.png", "position": "center"}
+    with Image.open(sample(name)) as image:
+        before = np.asarray(image.convert("RGBA"), float)
+    for linear in (False, True):
+        part = inside(box_of(done("watermark", opacity=0.5, linear_rgb=linear, **fields)))
+        with Image.open(tmp_path / "a.png") as image:
+            found = np.asarray(image.convert("RGBA"), float)
+        opaque = before[part][..., 3] == 255
+        code = before[part][opaque][:, :3] / 255
+        light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4) / 2 + 0.5
+        wanted = 255 * (1.055 * light ** (1 / 2.4) - 0.055) if linear else 127.5 + 127.5 * code
+        assert np.abs(found[part][opaque][:, :3] - wanted).max() < 1.6
+        assert (np.delete(found, np.r_[part[0]], 0) == np.delete(before, np.r_[part[0]], 0)).all()
+
+
 def test_an_image_keeps_its_alpha(done, base, tmp_path, pixels):
     mark = plain(20, 10, (255, 0, 255, 0))
     mark[:, 10:] = (200, 100, 0, 128)
@@ -230,15 +249,23 @@ def test_an_image_keeps_its_alpha(done, base, tmp_path, pixels):
     assert (found[:, 10:] == wanted).all()
 
 
-def test_over_a_transparent_picture_it_stays_visible(done, tmp_path, pixels):
+@pytest.mark.parametrize("linear", [False, True])
+def test_over_a_transparent_picture_it_stays_visible(done, tmp_path, pixels, linear):
     source = plain(40, 40, (0, 255, 0, 0))
     source[20:] = (0, 0, 100, 255)
     saved(tmp_path / "in.png", source)
     saved(tmp_path / "mark.png", plain(40, 40, (200, 100, 0, 128)))
-    done("watermark", input=tmp_path / "in.png", output=tmp_path / "a.png", image=tmp_path / "mark.png", opacity=0.5)
+    done(
+        "watermark",
+        input=tmp_path / "in.png",
+        output=tmp_path / "a.png",
+        image=tmp_path / "mark.png",
+        opacity=0.5,
+        linear_rgb=linear,
+    )
     found = pixels(tmp_path / "a.png")
     assert found[5, 5].tolist() == [200, 100, 0, 64]
-    assert np.abs(found[30, 5] - [50, 25, 75, 255]).max() <= 1
+    assert np.abs(found[30, 5] - ([106, 51, 87, 255] if linear else [50, 25, 75, 255])).max() <= 1
 
 
 def test_hidden_colours_of_a_mark_do_not_bleed_when_it_is_scaled(done, sample, base, tmp_path, pixels):
