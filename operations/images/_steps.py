@@ -17,10 +17,10 @@ from mediamill.operations.images import _targets
 from mediamill.operations.images._auto import smallest
 from mediamill.operations.images._encode import ANIMATED_FORMATS, Encoding, check_side, encoding
 from mediamill.operations.images._geometry import Fit, Size
-from mediamill.operations.images._job import check_outputs
+from mediamill.operations.images._job import about, check_outputs
 from mediamill.operations.images._params import ImageJob
 from mediamill.operations.images._picture import Picture, decode, encoded
-from mediamill.operations.images._source import Facts, Source, open_source
+from mediamill.operations.images._source import Source, open_source
 from mediamill.protocol.errors import MediaError
 
 NAME = "{name}.{ext}"
@@ -264,22 +264,6 @@ def carry_out(prepared: Prepared, ctx: Context) -> dict[str, Any]:
         ctx.write(target, data, **shown)
         for noted in notes:
             found |= noted
-    return found
-
-
-def about(facts: Facts, *, still: bool) -> dict[str, Any]:
-    """Return what a job says of its source.
-
-    Args:
-        facts: The source's.
-        still: Whether an output is a still.
-    """
-    width, height = facts.size
-    found: dict[str, Any] = {"source_width": width, "source_height": height, "source_format": facts.format}
-    if facts.hdr is not None and facts.icc is None:
-        found["tone_mapped"] = facts.hdr[0]
-    if facts.frames > 1 and facts.format != "ico" and still:
-        found["frames_dropped"] = facts.frames - 1
     return found
 
 

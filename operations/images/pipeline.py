@@ -13,7 +13,7 @@ from mediamill.operations.images._auto import smallest
 from mediamill.operations.images._crop import Crop
 from mediamill.operations.images._encode import ANIMATED_FORMATS, Encoding, check_side, encoding
 from mediamill.operations.images._geometry import Fit, fit
-from mediamill.operations.images._job import check_outputs
+from mediamill.operations.images._job import about, check_outputs
 from mediamill.operations.images._params import ImageJob
 from mediamill.operations.images._picture import Picture, encoded, still
 from mediamill.operations.images._rendition import Rendition
@@ -21,7 +21,7 @@ from mediamill.operations.images._resample import Look
 from mediamill.operations.images._rotate import Rotate
 from mediamill.operations.images._scale import Resize, decoded_at, rescaled
 from mediamill.operations.images._source import open_source
-from mediamill.operations.images._steps import Course, about, course
+from mediamill.operations.images._steps import Course, course
 from mediamill.operations.images._watermark import Watermark
 from mediamill.protocol.errors import InvalidJob, MediaError
 from mediamill.protocol.job import Job, OutputPath, Source
@@ -39,7 +39,9 @@ EXAMPLE: dict[str, Any] = {
     "output_dir": "out",
 }
 NAME, NAMES = "{name}.{ext}", "{name}-{width}.{ext}"
-_ENCODER_BYTES = 16
+_KEPT_BYTES = 8
+"""What an output holds per pixel while smaller ones are made from it; its encoder is reckoned with the steps."""
+
 
 Step = Adjust | Crop | Resize | Rotate | Watermark
 """The operations a pipeline is made of."""
@@ -48,11 +50,12 @@ Step = Adjust | Crop | Resize | Rotate | Watermark
 class Params(Job, frozen=True, kw_only=True, tag="pipeline", forbid_unknown_fields=True, omit_defaults=True):
     """A pipeline job: steps in their order, and outputs of what they make.
 
-    A step is an operation with its own fields, without input and output: `{"operation": "crop", "width": 100}`. Where
-    the first one is resize, no more is decoded than it needs. Outputs have the fields of every image job, and `width`
-    and `height` to fit into; smaller ones are made from larger ones where that is as good. Files in a folder are named
-    `{name}-{width}.{ext}`, a single one `{name}.{ext}`. The result says the size after every step, and what it chose,
-    in `metadata.steps`; a dry run says the sizes too. Errors name the step: `steps[2].width`.
+    A step is an operation with its own fields, without input and output: `{"operation": "crop", "width": 100}`. A
+    resize makes one size here, by width, height or scale_percent; where it comes first, no more is decoded than it
+    needs. Outputs have the fields of every image job, and `width` and `height` to fit into; smaller ones are made from
+    larger ones where that is as good. Files in a folder are named `{name}-{width}.{ext}`, a single one `{name}.{ext}`.
+    The result says the size after every step, and what it chose, in `metadata.steps`; a dry run says the sizes too.
+    Errors name the step: `steps[2].width`.
     """
 
     input: Annotated[Source, Meta(description="The source picture.")]
@@ -147,7 +150,7 @@ def _prepare(params: Params, ctx: Context) -> Prepared:
     encoded_pixels = frames * sum(one.size[0] * one.size[1] for one in fits)
     prepared.plan = Plan(
         targets=tuple(targets),
-        memory_bytes=ahead.memory_bytes + _ENCODER_BYTES * encoded_pixels,
+        memory_bytes=ahead.memory_bytes + _KEPT_BYTES * encoded_pixels,
         pixels=ahead.pixels + encoded_pixels,
         metadata={"steps": _told(params, ahead, [{} for _ in params.steps])},
     )
