@@ -30,6 +30,9 @@ SUFFIXES = (".ttf", ".otf", ".ttc", ".otc", ".woff", ".woff2", ".pfb")
 GENERIC = ("sans", "sans-serif", "serif", "monospace")
 """Families that always stand for some font."""
 
+_LAST_RESORT = "Aileron"
+_BUILT_IN = (*GENERIC, _LAST_RESORT.lower())
+
 _STYLES = frozenset((
     "thin", "ultra-light", "extra-light", "light", "semi-light", "book", "regular", "medium", "semi-bold", "semibold",
     "demi-bold", "bold", "ultra-bold", "extra-bold", "heavy", "black", "italic", "oblique", "roman", "condensed",
@@ -71,15 +74,11 @@ def choose(name: str | None, ctx: Context, field: str = "font") -> Font:
     if name is not None and is_file(name):
         return _from_file(ctx.read(name, field).data, name, field)
     family = name or "sans"
-    if not _has_fonts():
-        if family.lower() in GENERIC:
-            return last_resort()
-    elif family.lower() in GENERIC:
-        return Font(family)
-    elif (found := _installed(family)) is not None:
+    found = _installed(family) if _has_fonts() else None
+    if found is None and _without_style(family).lower() in _BUILT_IN:
+        found = last_resort()
+    if found is not None:
         return found
-    if family.lower() == last_resort().description.partition(",")[0].lower():
-        return last_resort()
     raise InputNotFound(
         f"No font of the family {shortened(family, 100)!r} is installed.",
         field=field,
@@ -177,21 +176,27 @@ def _has_fonts() -> bool:
 def _installed(name: str) -> Font | None:
     """Return the font of a family's name, or of one with words of style behind it; None where it is not installed."""
     words = name.replace(",", " ").split()
-    styles: list[str] = []
-    while words:
-        if _is_installed(" ".join(words)):
-            return Font(f"{' '.join(words)}, {' '.join(styles)}".rstrip(" "))
-        if words[-1].lower() not in _STYLES:
+    for count in range(len(words), 0, -1):
+        family, styles = " ".join(words[:count]), words[count:]
+        if not _STYLES.issuperset(word.lower() for word in styles):
             return None
-        styles.insert(0, words.pop())
+        if family.lower() in GENERIC or _is_installed(family):
+            return Font(f"{family}, {' '.join(styles)}".rstrip(" "))
     return None
+
+
+def _without_style(name: str) -> str:
+    words = name.split()
+    while len(words) > 1 and words[-1].lower() in _STYLES:
+        words.pop()
+    return " ".join(words)
 
 
 def _is_installed(family: str) -> bool:
     """Return whether a family is installed: else what is named after it in a list of families is taken."""
     other = last_resort()
-    listed = Font(f"{family},{other.description.partition(',')[0]},", other.file)
-    alone = Font(f"{other.description.partition(',')[0]},", other.file)
+    listed = Font(f"{family},{_LAST_RESORT},", other.file)
+    alone = Font(f"{_LAST_RESORT},", other.file)
     return not _alike(rendered(_PROBE, listed, _PROBE_SIZE), rendered(_PROBE, alone, _PROBE_SIZE))
 
 

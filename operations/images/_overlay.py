@@ -36,13 +36,13 @@ def tiled(mark: "pyvips.Image", corner: Size, spacing: int, canvas: Size) -> "py
     """Return a canvas full of a mark: one at the corner, the others around it at a spacing, those at the edges cut.
 
     Args:
-        mark: With alpha.
+        mark: With alpha, in memory.
         corner: Where one of them is.
         spacing: Pixels between two of them.
         canvas: The size.
     """
     width, height = mark.width + spacing, mark.height + spacing
-    tile = mark.embed(0, 0, width, height).copy_memory()
+    tile = mark.embed(0, 0, width, height)
     left, top = -corner[0] % width, -corner[1] % height
     across, down = -(-(canvas[0] + left) // width), -(-(canvas[1] + top) // height)
     return tile.replicate(across, down).crop(left, top, *canvas)

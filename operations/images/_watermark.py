@@ -41,6 +41,9 @@ FONT_SHARE, LEAST_FONT = 20, 12
 MARGIN_SHARE = 40
 _ALIGN = {0.0: "low", 0.5: "centre", 1.0: "high"}
 _TRIES = 5
+_NO_FONT = 1.0
+"""The least size letters are made smaller to; what does not fit then is cut."""
+
 _NO_XML = "\x7f\ufffe\uffff"
 _NO_INK = "no text to render"
 
@@ -103,6 +106,7 @@ class Watermark(Step, frozen=True, kw_only=True, tag="watermark", forbid_unknown
             )
         if self.text is not None:
             _check_text(self.text)
+            _check_font(self.font)
         elif self.font is not None or self.font_size is not None:
             raise InvalidJob(
                 "font and font_size go with text.",
@@ -180,8 +184,9 @@ class Watermark(Step, frozen=True, kw_only=True, tag="watermark", forbid_unknown
         """Return the text mark at its size, and what it is set in."""
         font = _fonts.choose(self.font, ctx)
         across, _ = _sides(self.position)
+        text = "\n".join((self.text or "").strip().splitlines())
         red, green, blue, alpha = parse_colour(self.color, "color")
-        markup = f'<span foreground="#{red:02x}{green:02x}{blue:02x}">{escape(self.text or "", quote=False)}</span>'
+        markup = f'<span foreground="#{red:02x}{green:02x}{blue:02x}">{escape(text, quote=False)}</span>'
 
         def at(size: float) -> "pyvips.Image":
             try:
@@ -194,18 +199,18 @@ class Watermark(Step, frozen=True, kw_only=True, tag="watermark", forbid_unknown
                 ) from None
 
         size = self._font_size(canvas, at)
-        mark = at(size)
+        mark = at(max(size, _NO_FONT))
         for _ in range(_TRIES):
             share = min(canvas[0] / mark.width, canvas[1] / mark.height)
-            if share >= 1:
+            if share >= 1 or size <= _NO_FONT:
                 break
-            size *= share * 0.995
+            size = max(size * share * 0.995, _NO_FONT)
             mark = at(size)
         if alpha < 255:
             faint = (mark[3] * (alpha / 255)).rint().cast("uchar")
             mark = mark.extract_band(0, n=3).bandjoin(faint).copy(interpretation="srgb")
         said: dict[str, Any] = {"font": font.description.replace(",", "").strip(), "font_size": round(size, 2)}
-        lost = _fonts.missing(self.text or "", font)
+        lost = _fonts.missing(text, font)
         if lost:
             said["missing"] = lost
         return mark.crop(0, 0, min(mark.width, canvas[0]), min(mark.height, canvas[1])).copy_memory(), said
@@ -216,8 +221,7 @@ class Watermark(Step, frozen=True, kw_only=True, tag="watermark", forbid_unknown
         most = min(canvas[0] / probe.width, canvas[1] / probe.height) * LEAST_FONT * 1.1
         if self.scale is not None:
             width = canvas[0] * self.scale
-            near = width / probe.width * LEAST_FONT
-            near = min(near, most)
+            near = max(min(width / probe.width * LEAST_FONT, most), _NO_FONT)
             return float(near * width / at(near).width) if near < most else most
         size = self.font_size or max(LEAST_FONT, min(canvas) / FONT_SHARE)
         return float(min(size, most))
@@ -258,3 +262,8 @@ def _check_text(text: str) -> None:
         )
     if not text.strip():
         raise InvalidJob("The text has nothing to draw.", field="text", received=text, expected="visible letters")
+
+
+def _check_font(font: str | None) -> None:
+    if font is not None and any(letter < " " for letter in font):
+        raise InvalidJob("The font's name has a control character.", field="font", received=font, expected="a name")

@@ -74,6 +74,23 @@ def test_text_is_data_never_markup(done, base, tmp_path, text, least):
     assert widths[0] > least * widths[1]
 
 
+def test_space_around_the_text_is_left_out(done, base, tmp_path):
+    boxes = [
+        box_of(done("watermark", input=base, output=tmp_path / "a.png", text=text, font_size=12))
+        for text in ("one\ntwo", "\n\n  one\r\ntwo \n\n")
+    ]
+    assert boxes[0] == boxes[1]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (300, 1), (1, 300)])
+@pytest.mark.parametrize("fields", [{}, {"scale": 0.01}, {"font_size": 2000, "tile": True}])
+def test_a_picture_too_small_for_its_text_is_no_failure(done, tmp_path, size, fields):
+    source = saved(tmp_path / "in.png", plain(*size, (9, 9, 9)))
+    box = box_of(done("watermark", input=source, output=tmp_path / "a.png", text="hello\nworld", **fields))
+    assert box["x"] + box["width"] <= size[0]
+    assert box["y"] + box["height"] <= size[1]
+
+
 def test_lines_are_lines(done, base, tmp_path):
     sizes = []
     for text in ("one", "one\ntwo\nthree"):
@@ -94,6 +111,7 @@ def test_what_is_no_text_is_refused(job, base, tmp_path, text):
         ({"font": "serif"}, "serif"),
         ({"font": "monospace"}, "monospace"),
         ({"font": "Sans-Serif"}, "Sans-Serif"),
+        ({"font": "serif Bold Italic"}, "serif Bold Italic"),
     ],
 )
 def test_generic_families_are_always_there(done, base, tmp_path, fields, font):
@@ -323,6 +341,13 @@ def test_tiles_cover_the_picture(done, base, mark, tmp_path, pixels, spacing, st
     assert result.metadata["watermark"]["tile"] == {"width": 20, "height": 10, "spacing": step[0] - 20}
 
 
+def test_tiles_may_be_further_apart_than_the_picture_is_wide(done, base, mark, tmp_path, pixels):
+    done("watermark", input=base, output=tmp_path / "a.png", image=mark, tile=True, spacing=65_535, position="center")
+    marked = (pixels(tmp_path / "a.png") == [250, 30, 40]).all(axis=-1)
+    assert marked.sum() == 200
+    assert marked[45:55, 90:110].all()
+
+
 def test_tiles_go_through_the_place_of_the_first(done, base, mark, tmp_path, pixels):
     fields = {"input": base, "image": mark, "tile": True, "spacing": 7}
     for position, corner in (("center", (90, 45)), ("bottom-right", (180, 90))):
@@ -446,6 +471,7 @@ def test_a_mark_is_never_overwritten(code, base, mark, tmp_path):
         ({"text": "a", "spacing": 4}, "spacing"),
         ({"text": "a", "tile": True, "spacing": -1}, "spacing"),
         ({"text": "a", "offset_x": 65_536}, "offset_x"),
+        ({"text": "a", "font": "DejaVu Sans\0x"}, "font"),
         ({"image": "b", "font": "sans"}, "font"),
         ({"image": "b", "font_size": 20}, "font_size"),
         ({"image": {}}, "image"),
