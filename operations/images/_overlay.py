@@ -13,6 +13,7 @@ from mediamill.operations.images._vips import blob, has, set_blob, vips
 if TYPE_CHECKING:
     import pyvips
 
+_BLOCK = 256
 _MONO = ("b-w", "grey16")
 
 
@@ -43,6 +44,10 @@ def tiled(mark: "pyvips.Image", corner: Size, spacing: int, canvas: Size) -> "py
     """
     width, height = mark.width + spacing, mark.height + spacing
     tile = mark.embed(0, 0, width, height)
+    times = [max(1, _BLOCK // side) for side in (width, height)]
+    if times != [1, 1]:  # tiny tiles are slow to be put together one by one
+        tile = tile.replicate(*times).copy_memory()
+        width, height = tile.width, tile.height
     left, top = -corner[0] % width, -corner[1] % height
     across, down = -(-(canvas[0] + left) // width), -(-(canvas[1] + top) // height)
     return tile.replicate(across, down).crop(left, top, *canvas)
