@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from mediamill.operations.images import _colour, _hdr
+from mediamill.operations.images import _colour, _hdr, _indexed
 from mediamill.operations.images._encode import Encoding, Motion, encode, encode_error, frames_in, prepare
 from mediamill.operations.images._geometry import Size
+from mediamill.operations.images._quantize import Indexed
 from mediamill.operations.images._resample import upright
 from mediamill.operations.images._source import Source
 from mediamill.operations.images._vips import is_out_of_memory, out_of_memory, vips
@@ -30,10 +31,13 @@ class Picture(Struct, frozen=True):
     Attributes:
         pages: One image per frame, all of one size, each with the source's profile where that is kept.
         motion: The timing; None for a still.
+        indexed: The same frames as indices into one palette, where they have just been reduced to it; any further
+            change drops them.
     """
 
     pages: tuple["pyvips.Image", ...]
     motion: Motion | None = None
+    indexed: tuple[Indexed, ...] = ()
 
     @property
     def size(self) -> Size:
@@ -51,7 +55,7 @@ class Picture(Struct, frozen=True):
             OutOfMemory: It does not fit.
         """
         with memory_blamed():
-            return self.each(lambda page: page.copy_memory())
+            return msgspec.structs.replace(self, pages=tuple(page.copy_memory() for page in self.pages))
 
 
 def motion_of(source: Source) -> Motion:
@@ -117,6 +121,8 @@ def encoded(picture: Picture, code: Encoding) -> tuple[bytes, int]:
     """
     library = vips()
     try:
+        if picture.indexed and code.format == "png":
+            return _indexed.png(picture.indexed[0], prepare(picture.pages[0], code), code), 1
         done = [prepare(page, code) for page in picture.pages]
         image = done[0] if len(done) == 1 else library.Image.arrayjoin(done, across=1)
         data = encode(image, code, picture.motion)
@@ -127,4 +133,4 @@ def encoded(picture: Picture, code: Encoding) -> tuple[bytes, int]:
 
 def still(picture: Picture) -> Picture:
     """Return the first frame of a picture."""
-    return msgspec.structs.replace(picture, pages=picture.pages[:1], motion=None)
+    return msgspec.structs.replace(picture, pages=picture.pages[:1], motion=None, indexed=picture.indexed[:1])

@@ -52,6 +52,7 @@ class Look(Struct, frozen=True, kw_only=True):
         sharpen: 0 for none; 1 is libvips' own amount.
         position: What a crop keeps.
         focal: The point `focal` keeps, each coordinate 0..1.
+        residual: How many times larger than its result a picture stays when its decoder shrinks it, at least 1.
     """
 
     kernel: Filter = "lanczos3"
@@ -59,6 +60,7 @@ class Look(Struct, frozen=True, kw_only=True):
     sharpen: float = 0.0
     position: Position = "center"
     focal: tuple[float, float] = (0.5, 0.5)
+    residual: float = RESIDUAL
 
 
 class Raster(Struct, frozen=True):
@@ -249,9 +251,9 @@ def _reduction(facts: Facts, decoder: str, largest: Size, look: Look, frames: bo
     if look.kernel == "nearest" or frames:
         return 1, 1.0
     if decoder == "jpeg":
-        return shrink_on_load(stored, largest), 1.0
+        return shrink_on_load(stored, largest, look.residual), 1.0
     if decoder == "webp":
-        scale = RESIDUAL * max(largest[0] / stored[0], largest[1] / stored[1])
+        scale = look.residual * max(largest[0] / stored[0], largest[1] / stored[1])
         return 1, scale if scale < _WEBP_SCALE else 1.0
     return 1, 1.0
 

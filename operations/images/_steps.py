@@ -18,7 +18,7 @@ from mediamill.operations.images._auto import smallest
 from mediamill.operations.images._encode import ANIMATED_FORMATS, Encoding, check_side, encoding
 from mediamill.operations.images._geometry import Fit, Size
 from mediamill.operations.images._job import about, check_outputs
-from mediamill.operations.images._params import ImageJob
+from mediamill.operations.images._params import FORMATS, Format, ImageJob
 from mediamill.operations.images._picture import Picture, decode, encoded
 from mediamill.operations.images._source import Source, open_source
 from mediamill.protocol.errors import MediaError
@@ -43,6 +43,10 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
     def on_drawing(self) -> "Step":
         """Return the step as it is meant where it comes first and the source is a drawing."""
+        return self
+
+    def bound_for(self, format_name: Format) -> "Step":
+        """Return the step as it is best taken where the one output is of a format."""
         return self
 
     def size(self, size: Size) -> Size:
@@ -221,8 +225,17 @@ class Prepared(Struct):
     made: tuple[Picture, list[dict[str, Any]]] | None = None
 
 
-def prepare(params: ImageJob, steps: Sequence[Step], ctx: Context, name: str = NAME) -> Prepared:
+def prepare(
+    params: ImageJob, steps: Sequence[Step], ctx: Context, name: str = NAME, among: Sequence[Format] = FORMATS
+) -> Prepared:
     """Look at a job's source and work out its one output.
+
+    Args:
+        params: The job.
+        steps: What it does.
+        ctx: The engine.
+        name: The template of a name in a folder.
+        among: The formats the output can be of; the first is taken where the job names none and the input's is none.
 
     Raises:
         MediaError: One of the table's: the input is no picture, damaged or too large, or the output cannot be.
@@ -230,13 +243,14 @@ def prepare(params: ImageJob, steps: Sequence[Step], ctx: Context, name: str = N
     opened = ctx.read(params.input)
     ahead = course(open_source(opened, ctx.limits, ctx.threads), steps, ctx)
     facts, size, made = ahead.source.facts, ahead.size, None
-    chosen = _targets.output_format(params, facts)
+    chosen = _targets.output_format(params, facts, among)
     if chosen == "auto":
         ctx.reserve(ahead.memory_bytes)
         made = ahead.take(ctx, frames=facts.animated)
-        code = smallest(params, made[0], ctx)
+        code = smallest(params, made[0], ctx, among)
     else:
         code = encoding(params, chosen)
+        ahead = msgspec.structs.replace(ahead, steps=tuple(step.bound_for(chosen) for step in ahead.steps))
     check_side(code.format, size)
     path = _targets.place(params, opened, name, code.format, {"width": size[0], "height": size[1]})
     target = Target(path=path, format=code.format, width=size[0], height=size[1])

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Collection, Iterator
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct
 
 from mediamill.operations.contract import Blob, Context, Metadata, Plan, Target
@@ -14,6 +15,7 @@ from mediamill.operations.images._crop import Crop
 from mediamill.operations.images._encode import ANIMATED_FORMATS, Encoding, check_side, encoding
 from mediamill.operations.images._geometry import Fit, fit
 from mediamill.operations.images._job import about, check_outputs
+from mediamill.operations.images._palette import Palette
 from mediamill.operations.images._params import ImageJob
 from mediamill.operations.images._picture import Picture, encoded, still
 from mediamill.operations.images._rendition import Rendition
@@ -43,7 +45,7 @@ _KEPT_BYTES = 8
 """What an output holds per pixel while smaller ones are made from it; its encoder is reckoned with the steps."""
 
 
-Step = Adjust | Crop | Resize | Rotate | Watermark
+Step = Adjust | Crop | Palette | Resize | Rotate | Watermark
 """The operations a pipeline is made of."""
 
 
@@ -146,6 +148,10 @@ def _prepare(params: Params, ctx: Context) -> Prepared:
             check_side(code.format, fits[number].size)
             targets.append(_target(params, number, job, opened, code, fits[number]))
         prepared.codes.append(code)
+    first = prepared.codes[0].format
+    if all(code.format == first for code in prepared.codes):
+        bound = tuple(step.bound_for(first) for step in ahead.steps)
+        prepared.course = ahead = msgspec.structs.replace(ahead, steps=bound)
     frames = ahead.source.facts.frames if ahead.source.facts.animated else 1
     encoded_pixels = frames * sum(one.size[0] * one.size[1] for one in fits)
     prepared.plan = Plan(

@@ -175,6 +175,23 @@ def test_the_smallest_format_is_chosen_per_output(done, sample, tmp_path):
     assert result.outputs[2].format == "png"
 
 
+def test_a_palette_is_kept_where_it_is_the_last_word(done, sample, tmp_path):
+    palette = {"operation": "palette", "max_colors": 8}
+    outputs = [{"format": "png"}, {"format": "png", "width": 150}]
+    fields = {"input": sample("photo.png"), "output_dir": tmp_path, "outputs": outputs}
+    result = done("pipeline", steps=[RESIZE, palette], **fields)
+    assert result.metadata["steps"][1]["color_count"] <= 8
+    with Image.open(tmp_path / "photo-400.png") as image:
+        assert image.mode == "P"
+        assert len(image.convert("RGB").getcolors()) <= 8
+    done("pipeline", steps=[RESIZE, palette, {"operation": "adjust", "blur": 1}], **fields)
+    with Image.open(tmp_path / "photo-400.png") as image:
+        assert image.mode == "RGB"
+    done("pipeline", steps=[palette], **fields | {"outputs": [{"format": "gif"}], "input": sample("alpha.png")})
+    with Image.open(tmp_path / "alpha.gif") as image:
+        assert len(image.convert("RGBA").getcolors()) <= 8
+
+
 def test_animations_go_through(done, sample, tmp_path):
     steps = [
         {"operation": "resize", "width": 120},
