@@ -152,7 +152,7 @@ def rescaled(picture: Picture, fits: Sequence[Fit], look: Look) -> Iterator[tupl
             continue
         base = base or _in_memory(_resample.rasterised(picture.pages, look))
         origin = _resample.nearest_source(base, made, one.scaled)
-        raster = _resample.resample(origin, one.scaled, look, shared=len(fits) > 1)
+        raster = _resample.resample(origin, one.scaled, look, shared=True)
         made.append(raster)
         pages = _resample.finish(raster, one, _UPRIGHT, look)
         yield index, Picture(tuple(pages), picture.motion)

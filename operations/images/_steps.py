@@ -19,11 +19,14 @@ from mediamill.operations.images._encode import ANIMATED_FORMATS, Encoding, chec
 from mediamill.operations.images._geometry import Fit, Size
 from mediamill.operations.images._job import about, check_outputs
 from mediamill.operations.images._params import FORMATS, Format, ImageJob
-from mediamill.operations.images._picture import Picture, decode, encoded
+from mediamill.operations.images._picture import Picture, decode, encoded, memory_blamed
 from mediamill.operations.images._source import Source, open_source
 from mediamill.protocol.errors import MediaError
 
 NAME = "{name}.{ext}"
+TAKEN_PERCENT = 50
+"""How far a job is when its steps are taken; the rest is encoding."""
+
 _WORKING_BYTES = 24
 """What a step, the next one and an encoder hold per pixel of eight bits, on the safe side."""
 
@@ -162,12 +165,13 @@ class Course(Struct, frozen=True):
         for number, step in enumerate(self.steps):
             ctx.check()
             noted: dict[str, Any] = {}
-            with _named(self.where, number):
+            with _named(self.where, number), memory_blamed():
                 if picture is None:
                     picture = step.begin(self.source, ctx, noted, frames=frames)
                 else:
                     picture = step.apply(picture.settled(), ctx, noted)
             notes.append(noted)
+            ctx.progress(TAKEN_PERCENT * (number + 1) / len(self.steps), f"{number + 1} of {len(self.steps)} steps")
         return picture or decode(self.source, frames=frames), notes
 
 

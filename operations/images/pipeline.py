@@ -17,13 +17,13 @@ from mediamill.operations.images._geometry import Fit, fit
 from mediamill.operations.images._job import about, check_outputs
 from mediamill.operations.images._palette import Palette
 from mediamill.operations.images._params import ImageJob
-from mediamill.operations.images._picture import Picture, encoded, still
+from mediamill.operations.images._picture import Picture, encoded, memory_blamed, still
 from mediamill.operations.images._rendition import Rendition
 from mediamill.operations.images._resample import Look
 from mediamill.operations.images._rotate import Rotate
 from mediamill.operations.images._scale import Resize, decoded_at, rescaled
 from mediamill.operations.images._source import open_source
-from mediamill.operations.images._steps import Course, course
+from mediamill.operations.images._steps import TAKEN_PERCENT, Course, course
 from mediamill.operations.images._watermark import Watermark
 from mediamill.protocol.errors import InvalidJob, MediaError
 from mediamill.protocol.job import Job, OutputPath, Source
@@ -201,21 +201,24 @@ def _write(prepared: Prepared, ctx: Context, claimed: Collection[Target]) -> lis
     for number in left:
         by_fit.setdefault(prepared.fits[number], []).append(number)
     done = 0
-    for index, scaled in rescaled(picture, list(by_fit), Look()):
-        users = by_fit[list(by_fit)[index]]
-        if len(users) > 1:
-            scaled = scaled.settled()
-        for number in users:
-            ctx.check()
-            code = prepared.codes[number]
-            data, frames = encoded(scaled if _moves(prepared.course, code) else still(scaled), code)
-            shown: dict[str, Any] = dict(code.shown_quality)
-            if frames > 1:
-                shown["frames"] = frames
-            ctx.write(targets[number], data, **shown)
-            done += 1
-            ctx.progress(100 * done / len(left), f"{done} of {len(left)} outputs")
+    with memory_blamed():
+        for index, scaled in rescaled(picture, list(by_fit), Look()):
+            for number in by_fit[list(by_fit)[index]]:
+                ctx.check()
+                _write_one(prepared, number, scaled, ctx)
+                done += 1
+                percent = TAKEN_PERCENT + (100 - TAKEN_PERCENT) * done / len(left)
+                ctx.progress(percent, f"{done} of {len(left)} outputs")
     return notes
+
+
+def _write_one(prepared: Prepared, number: int, picture: Picture, ctx: Context) -> None:
+    code = prepared.codes[number]
+    data, frames = encoded(picture if _moves(prepared.course, code) else still(picture), code)
+    shown: dict[str, Any] = dict(code.shown_quality)
+    if frames > 1:
+        shown["frames"] = frames
+    ctx.write(prepared.plan.targets[number], data, **shown)
 
 
 def _moves(ahead: Course, code: Encoding) -> bool:

@@ -8,7 +8,8 @@ import pytest
 from msgspec import UNSET
 from PIL import Image
 
-from mediamill.operations.images import _source, pipeline
+from mediamill.operations.images import _resample, _source, pipeline
+from mediamill.operations.images._vips import vips
 
 RESIZE = {"operation": "resize", "width": 400}
 CROP = {"operation": "crop", "rect": {"x": 50, "y": 20, "width": 200, "height": 100}}
@@ -348,6 +349,16 @@ def test_pictures_on_the_way_have_limits(told):
 @pytest.mark.parametrize("steps", [[], [CROP], [{"operation": "resize", "width": 10}]])
 def test_bad_inputs_are_not_blamed_on_a_step(told, sample, name, found, steps):
     assert told(input=sample(name), steps=steps)[:2] in ((found, "input"), (found, UNSET))
+
+
+@pytest.mark.parametrize("where", ["resample", "rasterised"])
+def test_memory_that_is_short_is_told(told, monkeypatch, where):
+    def short(*arguments, **options):
+        raise vips().Error("unable to call resize", "out of memory --- size == 12MB")
+
+    monkeypatch.setattr(_resample, where, short)
+    steps = [CROP, {"operation": "resize", "width": 50}] if where == "resample" else [CROP]
+    assert told(steps=steps, outputs=[{"width": 20}])[0] == "out_of_memory"
 
 
 def test_two_outputs_of_one_name_are_refused(told):
