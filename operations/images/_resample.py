@@ -23,7 +23,7 @@ from mediamill.operations.images._geometry import (
 )
 from mediamill.operations.images._params import Filter, Rgba
 from mediamill.operations.images._source import Facts, Source
-from mediamill.operations.images._vips import has
+from mediamill.operations.images._vips import has, vips
 
 if TYPE_CHECKING:
     import pyvips
@@ -284,13 +284,34 @@ def _in_depth(image: "pyvips.Image", like: "pyvips.Image") -> "pyvips.Image":
 
 def _resized(image: "pyvips.Image", span: tuple[float, float], size: Size, kernel: Filter) -> "pyvips.Image":
     across, down = size[0] / span[0], size[1] / span[1]
+    if kernel != "nearest":
+        grow = max(across, 1.0), max(down, 1.0)
+        across, down = min(across, 1.0), min(down, 1.0)
+    else:
+        grow = 1.0, 1.0
     if across != 1 or down != 1:
         image = image.resize(across, vscale=down, kernel=_KERNELS[kernel])
+    if grow != (1.0, 1.0):
+        image = _enlarged(image, grow, size, kernel)
     if image.width > size[0] or image.height > size[1]:
         image = image.crop(0, 0, min(image.width, size[0]), min(image.height, size[1]))
     if (image.width, image.height) != size:
         image = image.embed(0, 0, *size, extend="copy")
     return image
+
+
+def _enlarged(image: "pyvips.Image", grow: tuple[float, float], size: Size, kernel: Filter) -> "pyvips.Image":
+    """Enlarge a picture so that its middle stays in the middle: libvips' own resize moves it by half a pixel."""
+    width, height = min(round(image.width * grow[0]), size[0]), min(round(image.height * grow[1]), size[1])
+    return image.affine(
+        [grow[0], 0, 0, grow[1]],
+        interpolate=vips().Interpolate.new("bilinear" if kernel == "linear" else "bicubic"),
+        oarea=[0, 0, width, height],
+        odx=(grow[0] - 1) / 2,
+        ody=(grow[1] - 1) / 2,
+        extend="copy",
+        premultiplied=True,
+    )
 
 
 def interesting(image: "pyvips.Image", size: Size, what: str) -> Size:
