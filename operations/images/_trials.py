@@ -1,0 +1,169 @@
+"""One picture coded at many qualities: its sizes, its scores, and samples of its size for a fraction of an encode."""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mediamill.operations.images import _colour, _curves, _ssimulacra2
+from mediamill.operations.images._encode import Encoding, encode, prepare
+from mediamill.operations.images._params import Format
+from mediamill.operations.images._picture import Picture, encoded
+from mediamill.operations.images._search import Samples
+from mediamill.operations.images._vips import vips
+
+if TYPE_CHECKING:
+    import pyvips
+
+_TILE = 32
+"""Pixels a side: two of JPEG's and WebP's macroblocks, so that tiles are coded much as in their place."""
+
+_SHARE, _LEAST_SHARE = 5, 16
+"""One tile in so many is sampled: of small pictures, and of large ones."""
+
+_ENOUGH = 200_000
+"""Pixels of a sample after which more tell little."""
+
+_FEWEST = 12
+"""Tiles below which a sample says nothing."""
+
+_HEAD: dict[Format, int] = {"jpeg": 600, "webp": 60}
+"""Bytes of a file that do not grow with the picture."""
+
+_BIAS: dict[Format, tuple[float, float]] = {"jpeg": (0.095, -0.00095), "webp": (-0.24, 0.0015), "avif": (-0.045, 0.0)}
+"""By how much the logarithm of a size is above its sample's, at quality 0, and how that grows with quality."""
+
+
+class Trials:
+    """The files a picture makes at the qualities that were tried.
+
+    Attributes:
+        code: How it is coded, but for the quality.
+        samples: How many samples were taken.
+    """
+
+    def __init__(self, picture: Picture, code: Encoding, check: Callable[[], None]) -> None:
+        """Prepare a picture.
+
+        Args:
+            picture: The picture at its final size.
+            code: How it is coded, but for the quality.
+            check: Is called before each encode and raises where the job is to stop.
+        """
+        self.code = code
+        self.samples = 0
+        self._check = check
+        self._picture = picture.each(lambda page: prepare(page, code).copy_memory())
+        self._files: dict[int, tuple[bytes, int]] = {}
+        self._scores: dict[int, float] = {}
+        self._reference: _ssimulacra2.Reference | None = None
+
+    @property
+    def count(self) -> int:
+        """How many encodes were made."""
+        return len(self._files)
+
+    @property
+    def page(self) -> "pyvips.Image":
+        """The picture as it is coded, an animation's first frame."""
+        return self._picture.pages[0]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the files' picture."""
+        return self._picture.size
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of all frames."""
+        return self.size[0] * self.size[1] * len(self._picture.pages)
+
+    def file(self, quality: int) -> tuple[bytes, int]:
+        """Return the file of a quality and how many frames are in it; it is encoded at most once."""
+        step = _curves.step(self.code, quality)
+        if step not in self._files:
+            self._check()
+            self._files[step] = encoded(self._picture, msgspec.structs.replace(self.code, quality=quality))
+        return self._files[step]
+
+    def tried(self, quality: int) -> bool:
+        """Return whether a quality's file is there already."""
+        return _curves.step(self.code, quality) in self._files
+
+    def bytes_of(self, quality: int) -> int:
+        """Return the size of a quality's file."""
+        return len(self.file(quality)[0])
+
+    def log_bytes(self, quality: int) -> float:
+        """Return the natural logarithm of that."""
+        return math.log(self.bytes_of(quality))
+
+    def score(self, quality: int) -> float:
+        """Return the SSIMULACRA2 score of a quality's file, of an animation's first frame."""
+        step = _curves.step(self.code, quality)
+        if step not in self._scores:
+            made = self.decoded(quality)
+            if self._reference is None:
+                self._reference = _ssimulacra2.Reference(self.page)
+            self._scores[step] = self._reference.score(made)
+        return self._scores[step]
+
+    def decoded(self, quality: int) -> "pyvips.Image":
+        """Return a quality's file as it will be seen, an animation's first frame."""
+        return _colour.normalise(vips().Image.new_from_buffer(self.file(quality)[0], ""))
+
+    def sampler(self) -> Samples | None:
+        """Return what estimates the logarithms of sizes at a fifth of the cost or less; None where nothing does.
+
+        AVIF is coded at its lowest effort. Of JPEG and WebP a part is coded, tiles spread evenly over the picture.
+        """
+        if len(self._picture.pages) > 1:
+            return None
+        page, code = self.page, self.code
+        if code.format == "avif":
+            fast = msgspec.structs.replace(code, effort=0)
+            return Samples(measure=self._sampled(page, fast, 1.0), further=1) if code.effort else None
+        part, share = _tiles(page)
+        if part is None:
+            return None
+        if code.format == "jpeg":
+            return Samples(measure=self._sampled(part, code, share), further=1)
+        return Samples(measure=self._sampled(part, code, share), first=2)
+
+    def _sampled(self, part: "pyvips.Image", code: Encoding, share: float) -> Callable[[int], float]:
+        base, slope = _BIAS[code.format]
+        head = _HEAD.get(code.format, 0)
+
+        def measure(quality: int) -> float:
+            self._check()
+            self.samples += 1
+            found = len(encode(part, msgspec.structs.replace(code, quality=quality)))
+            return math.log(max(found - head, found / 5) / share + head) + base + slope * quality
+
+        return measure
+
+
+def _tiles(page: "pyvips.Image") -> tuple["pyvips.Image | None", float]:
+    """Return tiles of a picture side by side, and which part of it they are; None where it is too small."""
+    library = vips()
+    across, down = page.width // _TILE, page.height // _TILE
+    step = min(max(page.width * page.height // _ENOUGH, _SHARE), _LEAST_SHARE)
+    shift = round(step * 0.382)  # far from any simple fraction, so that the tiles lie on no line
+    places = [(x, y) for y in range(down) for x in range(across) if (x + shift * y) % step == 0]
+    if len(places) < _FEWEST:
+        return None, 0.0
+    beside = round(math.sqrt(len(places)))
+    rows = len(places) // beside
+    pixels, unit = memoryview(page.write_to_memory()), page.bands
+    line = page.width * unit
+    found = b"".join(
+        pixels[start : start + _TILE * unit]
+        for row in range(rows)
+        for inside in range(_TILE)
+        for start in (
+            (y * _TILE + inside) * line + x * _TILE * unit for x, y in places[row * beside : (row + 1) * beside]
+        )
+    )
+    image = library.Image.new_from_memory(found, beside * _TILE, rows * _TILE, page.bands, "uchar")
+    return image.copy(interpretation=page.interpretation), beside * rows * _TILE**2 / (page.width * page.height)
