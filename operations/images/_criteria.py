@@ -64,7 +64,7 @@ def meet(trials: Trials, criteria: Criteria) -> Met:
 def _of_score(trials: Trials, criteria: Criteria, limit: int) -> int | None:
     """Return the lowest quality found to have the score, None where the highest has not."""
     assert criteria.score is not None
-    grid = _curves.grid(trials.code, criteria.low, criteria.high, smallest=True)
+    grid = trials.grid(criteria.low, criteria.high, smallest=True)
     goal = smallest_reaching(criteria.score, grid, limit)
     return crossing(goal, trials.score, _curves.scores(trials.code.format)).above
 
@@ -72,7 +72,7 @@ def _of_score(trials: Trials, criteria: Criteria, limit: int) -> int | None:
 def _within_size(trials: Trials, criteria: Criteria, high: int) -> Met:
     """Return the highest quality found to be small enough, the lowest there is where none is."""
     assert criteria.size is not None
-    grid = _curves.grid(trials.code, criteria.low, high, smallest=False)
+    grid = trials.grid(criteria.low, high, smallest=False)
     known = {quality: trials.log_bytes(quality) for quality in grid if trials.tried(quality)}
     goal = largest_below(math.log(criteria.size), grid, max(criteria.limit - trials.count, 1))
     curve = _curves.log_sizes(trials.code.format, trials.pixels)

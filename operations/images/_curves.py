@@ -6,9 +6,7 @@ decide how many encodes a search takes, never what it finds.
 
 import functools
 import math
-from collections.abc import Sequence
 
-from mediamill.operations.images._encode import Encoding
 from mediamill.operations.images._params import Format
 
 _QUALITIES = range(1, 101)
@@ -52,9 +50,6 @@ _SCORES: dict[Format, tuple[float, ...]] = {
 }  # fmt: skip
 """SSIMULACRA2 at those qualities, medians."""
 
-_FULL_CHROMA = 90
-"""The quality from which colours are kept at full resolution unless a job says otherwise."""
-
 
 def log_sizes(format_name: Format, pixels: int) -> list[float]:
     """Return the natural logarithm of the bytes a picture of so many pixels usually takes, for the qualities 1..100."""
@@ -71,27 +66,3 @@ def scores(format_name: Format) -> tuple[float, ...]:
         share = (quality - _KNOTS[before]) / ((_KNOTS[after] - _KNOTS[before]) or 1)
         found.append(values[before] + share * (values[after] - values[before]))
     return tuple(found)
-
-
-def step(code: Encoding, quality: int) -> int:
-    """Return a number that two qualities share where a format makes the same file of them.
-
-    AV1 has 64 quantizers, and the 100 qualities are spread over them as libheif does it.
-    """
-    if code.format != "avif":
-        return quality
-    full = code.chroma == "auto" and quality >= _FULL_CHROMA
-    return 63 - ((100 - quality) * 63 + 50) // 100 + (100 if full else 0)
-
-
-def grid(code: Encoding, low: int, high: int, *, smallest: bool) -> list[int]:
-    """Return the qualities from low to high that make different files, ascending.
-
-    Args:
-        code: What is coded.
-        low: The least quality.
-        high: The highest one.
-        smallest: Whether the lowest of several that make the same file stands for them; else the highest does.
-    """
-    qualities: Sequence[int] = range(high, low - 1, -1) if smallest else range(low, high + 1)
-    return sorted({step(code, quality): quality for quality in qualities}.values())

@@ -19,7 +19,7 @@ Curve = Sequence[float]
 
 Measure = Callable[[int], float]
 
-_SLOPES = (0.4, 2.5)
+_SLOPES = (0.25, 3.0)
 """How much flatter or steeper than usual a curve is taken to be where only two measurements say so."""
 
 _FLAT = 1e-6
@@ -196,13 +196,13 @@ def _bolder(index: int, bracket: tuple[int, int], places: int, count: int) -> in
     """Return a place further from what is known where measurements have crept up on the threshold.
 
     That is for pictures whose values grow as none do: without a known other side each step is at least twice the last
-    one, and between two known sides it leaves a fourth of the way on either.
+    one, and between two known sides ever more of the way is left on either, up to half.
     """
     low, high = bracket
     if count < _PATIENCE:
         return index
     if low >= 0 and high < places:
-        margin = (high - low) // 4
+        margin = (high - low) // max(4 + _PATIENCE - count, 2)
         return min(max(index, low + margin), high - margin) if margin else index
     step = 1 << (count - _PATIENCE + 1)
     return min(max(index, low + step), high - 1) if low >= 0 else max(min(index, high - step), low + 1)
