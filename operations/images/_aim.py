@@ -12,7 +12,7 @@ from mediamill.operations.images._encode import Encoding
 from mediamill.operations.images._geometry import Size
 from mediamill.operations.images._scaled import Scaled
 from mediamill.operations.images._shrink import shrink
-from mediamill.operations.images._trials import Trials
+from mediamill.operations.images._trials import Tally, Trials
 
 
 class Aim(Struct, frozen=True):
@@ -22,10 +22,12 @@ class Aim(Struct, frozen=True):
     code: Encoding
     criteria: Criteria
     check: Callable[[], None]
+    tally: Tally
 
     def trials(self, size: Size | None = None) -> Trials:
         """Return the picture ready to be coded, at its full size or a smaller one."""
-        return Trials(self.scene.full if size is None else self.scene.at(size), self.code, self.check)
+        picture = self.scene.full if size is None else self.scene.at(size)
+        return Trials(picture, self.code, self.check, self.tally)
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -36,9 +38,9 @@ class Result(Struct, frozen=True, kw_only=True):
         trials: The files.
         quality: The one that was chosen.
         verdict: How it ended.
-        encodes: How many were made in all, of every format and size.
         downscaled_from: The size the picture was to have, where it had to become smaller.
         score: Of the chosen file, where one was asked for or decided.
+        tally: What all of it took, every format and size.
         candidates: What each format came to, where there were several.
     """
 
@@ -46,9 +48,9 @@ class Result(Struct, frozen=True, kw_only=True):
     trials: Trials
     quality: int
     verdict: Verdict
-    encodes: int
     downscaled_from: Size | None = None
     score: float | None = None
+    tally: Tally
     candidates: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
     @property
@@ -62,7 +64,7 @@ def search(aim: Aim) -> Result:
     trials = aim.trials()
     met = meet(trials, aim.criteria)
     score = None if aim.criteria.score is None else trials.score(met.quality)
-    return Result(aim=aim, trials=trials, quality=met.quality, verdict=met.verdict, encodes=trials.count, score=score)
+    return Result(aim=aim, trials=trials, quality=met.quality, verdict=met.verdict, score=score, tally=aim.tally)
 
 
 def best(results: Sequence[Result], criteria: Criteria, *, shrinks: bool) -> Result:
@@ -80,13 +82,12 @@ def best(results: Sequence[Result], criteria: Criteria, *, shrinks: bool) -> Res
     if len(results) > 1:
         results = [msgspec.structs.replace(one, score=one.trials.score(one.quality)) for one in results]
     chosen = min(results, key=lambda one: _rank(one, criteria))
-    encodes = sum(one.encodes for one in results)
     if chosen.verdict == "floor_hit" and shrinks:
-        shrunk = _shrunk(chosen)
-        encodes += shrunk.encodes - chosen.encodes
-        chosen = shrunk
-    candidates = [_candidate(one) for one in results] if len(results) > 1 else []
-    return msgspec.structs.replace(chosen, encodes=encodes, candidates=candidates)
+        chosen = _shrunk(chosen)
+    if len(results) == 1:
+        return chosen
+    tally = Tally(sum(one.aim.tally.encodes for one in results), sum(one.aim.tally.samples for one in results))
+    return msgspec.structs.replace(chosen, tally=tally, candidates=[_candidate(one) for one in results])
 
 
 def _rank(result: Result, criteria: Criteria) -> tuple[int, float]:
@@ -99,12 +100,12 @@ def _rank(result: Result, criteria: Criteria) -> tuple[int, float]:
 
 def _candidate(result: Result) -> dict[str, Any]:
     return {
-        "format": result.trials.code.format,
+        "format": result.aim.code.format,
         "quality": result.quality,
         "size": result.bytes,
         "score": round(result.score or 0.0, 2),
         "verdict": result.verdict,
-        "iterations": result.encodes,
+        "iterations": result.aim.tally.encodes,
     }
 
 
@@ -112,23 +113,18 @@ def _shrunk(result: Result) -> Result:
     """Return what a smaller picture makes of a size its lowest quality does not meet; the same where nothing does."""
     aim, criteria, full = result.aim, result.aim.criteria, result.trials
     assert criteria.size is not None
-    trials, count = shrink(aim.trials, full, criteria.low, criteria.size, criteria.limit - result.encodes)
-    encodes = result.encodes + count
+    trials = shrink(aim.trials, full, criteria.low, criteria.size, criteria.limit - aim.tally.encodes)
     if trials is None:
-        return msgspec.structs.replace(result, encodes=encodes)
+        return result
     quality = criteria.low
-    if encodes < criteria.limit:
-        # The search counts the encode of the lowest quality again, which is there already.
-        left = criteria.limit - encodes + trials.count
-        quality = meet(trials, msgspec.structs.replace(criteria, score=None, limit=left)).quality
-        encodes += trials.count - 1
+    if aim.tally.encodes < criteria.limit:
+        quality = meet(trials, msgspec.structs.replace(criteria, score=None)).quality
     score = None if result.score is None else _score_enlarged(full, trials, quality)
     return msgspec.structs.replace(
         result,
         trials=trials,
         quality=quality,
         verdict="unreachable" if (score or 0.0) < (criteria.score or 0.0) else "reached",
-        encodes=encodes,
         downscaled_from=full.size,
         score=score,
     )

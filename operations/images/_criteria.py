@@ -74,7 +74,7 @@ def _within_size(trials: Trials, criteria: Criteria, high: int) -> Met:
     assert criteria.size is not None
     grid = trials.grid(criteria.low, high, smallest=False)
     known = {quality: trials.log_bytes(quality) for quality in grid if trials.tried(quality)}
-    goal = largest_below(math.log(criteria.size), grid, max(criteria.limit - trials.count, 1))
+    goal = largest_below(math.log(criteria.size), grid, criteria.limit - trials.tally.encodes)
     curve = _curves.log_sizes(trials.code.format, trials.pixels)
     found = crossing(goal, trials.log_bytes, curve, trials.sampler(), known)
     return Met(criteria.low, "floor_hit") if found.below is None else Met(found.below, "reached")

@@ -16,9 +16,7 @@ _AIM, _NEAR = 0.97, 0.93
 """Parts of the target: what is aimed at, and from where on a size is large enough."""
 
 
-def shrink(
-    at: Callable[[Size], Trials], full: Trials, quality: int, target: int, limit: int
-) -> tuple[Trials | None, int]:
+def shrink(at: Callable[[Size], Trials], full: Trials, quality: int, target: int, limit: int) -> Trials | None:
     """Try smaller dimensions until a quality's file is small enough, and nearly as large as it may be.
 
     Args:
@@ -29,15 +27,15 @@ def shrink(
         limit: How many sizes may be tried.
 
     Returns:
-        The picture at the largest size that was found small enough, None where none was, and how many were tried.
+        The picture at the largest size whose file was found small enough, None where none was.
     """
-    count, fits = 0, None
+    fits = None
     over = full
     for _ in range(limit):
         size = _next(full.size, over, fits, quality, target)
         if size in (over.size, None if fits is None else fits.size):
             break
-        trial, count = at(size), count + 1
+        trial = at(size)
         if trial.bytes_of(quality) > target:
             over = trial
             if max(size) <= SMALLEST:
@@ -46,7 +44,7 @@ def shrink(
             fits = trial
             if trial.bytes_of(quality) >= _NEAR * target:
                 break
-    return fits, count
+    return fits
 
 
 def _next(full: Size, over: Trials, fits: Trials | None, quality: int, target: int) -> Size:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from mediamill.operations.images import _colour, _grid, _ssimulacra2
 from mediamill.operations.images._encode import Encoding, encode, prepare
@@ -42,34 +43,37 @@ Edges of tiles cost most where there is little else. Measured on the photos of `
 """
 
 
+class Tally(Struct):
+    """How many encodes were made, and how many samples were taken."""
+
+    encodes: int = 0
+    samples: int = 0
+
+
 class Trials:
     """The files a picture makes at the qualities that were tried.
 
     Attributes:
         code: How it is coded, but for the quality.
-        samples: How many samples were taken.
+        tally: What that took.
     """
 
-    def __init__(self, picture: Picture, code: Encoding, check: Callable[[], None]) -> None:
+    def __init__(self, picture: Picture, code: Encoding, check: Callable[[], None], tally: Tally) -> None:
         """Prepare a picture.
 
         Args:
             picture: The picture at its final size.
             code: How it is coded, but for the quality.
             check: Is called before each encode and raises where the job is to stop.
+            tally: Counts what is done.
         """
         self.code = code
-        self.samples = 0
+        self.tally = tally
         self._check = check
         self._picture = picture.each(lambda page: prepare(page, code).copy_memory())
         self._files: dict[Hashable, tuple[bytes, int]] = {}
         self._scores: dict[Hashable, float] = {}
         self._reference: _ssimulacra2.Reference | None = None
-
-    @property
-    def count(self) -> int:
-        """How many encodes were made."""
-        return len(self._files)
 
     @property
     def page(self) -> "pyvips.Image":
@@ -102,6 +106,7 @@ class Trials:
         step = self._step(quality)
         if step not in self._files:
             self._check()
+            self.tally.encodes += 1
             self._files[step] = encoded(self._picture, msgspec.structs.replace(self.code, quality=quality))
         return self._files[step]
 
@@ -158,7 +163,7 @@ class Trials:
 
         def measure(quality: int) -> float:
             self._check()
-            self.samples += 1
+            self.tally.samples += 1
             found = len(encode(part, msgspec.structs.replace(code, quality=quality)))
             plain = math.log(max(found - head, found / 5) / share + head)
             return plain + always + by_density * (plain - pixels) + by_quality * quality

@@ -14,6 +14,7 @@ from mediamill.operations.images._geometry import Fit, fit
 from mediamill.operations.images._job import check_outputs
 from mediamill.operations.images._params import Format, ImageJob, Side
 from mediamill.operations.images._source import Source, open_source
+from mediamill.operations.images._trials import Tally
 from mediamill.protocol.errors import InvalidJob
 
 SUMMARY = "Find the encoder quality that meets a file size or a perceptual score."
@@ -24,6 +25,7 @@ EXAMPLE: dict[str, Any] = {
     "target_size": 60_000,
 }
 NAME = "{name}.{ext}"
+_USUAL_ENCODES = 3
 
 Bound = Annotated[int, Meta(ge=1, le=100)]
 
@@ -33,7 +35,7 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="quality", forbid_unknown_
 
     Sizes are never exceeded, unless min_quality alone does. With both targets the file is the smallest with the score
     and, where that is too large, the best within the size. `verdict` says how it ended: reached, unreachable, or
-    floor_hit where even min_quality is larger than the size.
+    floor_hit where even min_quality is larger than the size. Animations are scored by their first frame.
     """
 
     format: (
@@ -150,7 +152,7 @@ def _prepare(params: Params, ctx: Context) -> Prepared:
     names = _formats(params, source, one)
     cost = Plan(
         memory_bytes=_scaled.memory_bytes(source, one, scored=params.target_score is not None or len(names) > 1),
-        pixels=facts.width * facts.height + one.size[0] * one.size[1],
+        pixels=facts.width * facts.height + _USUAL_ENCODES * len(names) * one.size[0] * one.size[1],
     )
     prepared = Prepared(source, one, capped, names, cost)
     if len(names) > 1:
@@ -195,10 +197,17 @@ def _find(params: Params, prepared: Prepared, ctx: Context) -> Result:
         high=params.max_quality,
         limit=params.max_iterations,
     )
-    results = []
-    for number, name in enumerate(prepared.names, 1):
-        results.append(search(Aim(scene, encoding(params, name, params.max_quality), criteria, ctx.check)))
-        ctx.progress(90 * number / len(prepared.names), f"searched {name}")
+    made = 0
+
+    def check() -> None:
+        nonlocal made
+        ctx.check()
+        # How many there will be is not known: each takes a third of what is left.
+        ctx.progress(100 * (1 - 0.67 ** (made / len(prepared.names))), f"encode {made + 1}")
+        made += 1
+
+    codes = [encoding(params, name, params.max_quality) for name in prepared.names]
+    results = [search(Aim(scene, code, criteria, check, Tally())) for code in codes]
     return best(results, criteria, shrinks=params.allow_downscale)
 
 
@@ -219,7 +228,8 @@ def _metadata(params: Params, found: Result) -> dict[str, Any]:
     told: dict[str, Any] = {
         "final_quality": found.quality,
         "final_size": size,
-        "iterations": found.encodes,
+        "iterations": found.tally.encodes,
+        "samples": found.tally.samples,
         "verdict": found.verdict,
         "converged": found.verdict == "reached",
     }

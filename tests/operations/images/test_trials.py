@@ -7,9 +7,9 @@ import pytest
 from mediamill.operations.contract import Blob, Limits
 from mediamill.operations.images import _grid
 from mediamill.operations.images._encode import LOSSY_FORMATS, Encoding, encode
-from mediamill.operations.images._picture import Picture, decode
+from mediamill.operations.images._picture import decode
 from mediamill.operations.images._source import open_source
-from mediamill.operations.images._trials import Trials
+from mediamill.operations.images._trials import Tally, Trials
 from mediamill.operations.sniff import sniff
 
 
@@ -26,7 +26,7 @@ def picture(sample):
 @pytest.fixture
 def trials(picture):
     def make(format_name, name="photo.jpg", **options):
-        return Trials(picture(name, **options), Encoding(format=format_name, effort=1), lambda: None)
+        return Trials(picture(name, **options), Encoding(format=format_name, effort=1), lambda: None, Tally())
 
     return make
 
@@ -60,9 +60,9 @@ def test_a_quality_is_encoded_once(trials):
     assert tried.log_bytes(40) == pytest.approx(math.log(tried.bytes_of(40)))
     assert tried.tried(40)
     assert 20 < tried.score(40) < 90
-    assert tried.count == 1
+    assert tried.tally.encodes == 1
     assert tried.bytes_of(80) > tried.bytes_of(40)
-    assert tried.count == 2
+    assert tried.tally.encodes == 2
 
 
 @pytest.mark.parametrize("format_name", LOSSY_FORMATS)
@@ -70,17 +70,13 @@ def test_a_quality_is_encoded_once(trials):
 def test_samples_are_near_the_size_and_are_no_encodes(trials, format_name, quality):
     tried = trials(format_name, "photo-444.jpg")
     estimate = tried.sampler().measure(quality)
-    assert (tried.samples, tried.count) == (1, 0)
+    assert (tried.tally.samples, tried.tally.encodes) == (1, 0)
     assert estimate == pytest.approx(tried.log_bytes(quality), abs=0.35)
 
 
 def test_small_pictures_and_animations_have_no_samples(trials, picture):
-    assert (
-        Trials(
-            Picture((picture("photo.tiff").pages[0].crop(0, 0, 90, 90),)), Encoding(format="jpeg"), lambda: None
-        ).sampler()
-        is None
-    )
+    corner = picture("photo.tiff").each(lambda page: page.crop(0, 0, 90, 90))
+    assert Trials(corner, Encoding(format="jpeg"), lambda: None, Tally()).sampler() is None
     assert trials("webp", "animated.gif", frames=True).sampler() is None
 
 
