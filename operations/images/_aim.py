@@ -16,11 +16,21 @@ from mediamill.operations.images._trials import Tally, Trials
 
 
 class Aim(Struct, frozen=True):
-    """What is searched: a picture, how it is coded but for the quality, and what is asked of the file."""
+    """What is searched: a picture, how it is coded but for the quality, and what is asked of the file.
+
+    Attributes:
+        scene: The picture.
+        code: How it is coded, but for the quality.
+        criteria: What is asked.
+        scored: Whether the file's score is told.
+        check: Is called before each encode and raises where the job is to stop.
+        tally: Counts what is done.
+    """
 
     scene: Scaled
     code: Encoding
     criteria: Criteria
+    scored: bool
     check: Callable[[], None]
     tally: Tally
 
@@ -63,7 +73,8 @@ def search(aim: Aim) -> Result:
     """Find the quality of one format that meets the criteria."""
     trials = aim.trials()
     met = meet(trials, aim.criteria)
-    score = None if aim.criteria.score is None else trials.score(met.quality)
+    score = trials.score(met.quality) if aim.scored else None
+    trials.end_scoring()
     return Result(aim=aim, trials=trials, quality=met.quality, verdict=met.verdict, score=score, tally=aim.tally)
 
 
@@ -75,12 +86,10 @@ def best(results: Sequence[Result], criteria: Criteria, *, shrinks: bool) -> Res
     file.
 
     Args:
-        results: One for each format.
+        results: One for each format, scored where there are several.
         criteria: What was asked for.
         shrinks: Whether dimensions may shrink where nothing is small enough.
     """
-    if len(results) > 1:
-        results = [msgspec.structs.replace(one, score=one.trials.score(one.quality)) for one in results]
     chosen = min(results, key=lambda one: _rank(one, criteria))
     if chosen.verdict == "floor_hit" and shrinks:
         chosen = _shrunk(chosen)

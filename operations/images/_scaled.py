@@ -8,7 +8,7 @@ from mediamill.operations.images._source import Source
 from mediamill.operations.images._work import stored
 
 _BASE_BYTES = 48 << 20
-_HELD_BYTES = 36
+_HELD_BYTES = 42
 """What a picture at its final size, its copy for the encoder, the encoder and its files hold per pixel."""
 
 
@@ -66,4 +66,4 @@ def memory_bytes(source: Source, fit: Fit, *, scored: bool) -> int:
     frames = facts.frames if facts.animated else 1
     decoded = 0 if facts.vector else facts.width * facts.height * facts.bands * (2 if facts.depth > 8 else 1) * frames
     metric = _ssimulacra2.memory_bytes(fit.size, alpha=facts.alpha) if scored else 0
-    return _BASE_BYTES + 2 * decoded + fit.size[0] * fit.size[1] * frames * _HELD_BYTES + metric
+    return _BASE_BYTES + decoded + fit.size[0] * fit.size[1] * frames * _HELD_BYTES + metric

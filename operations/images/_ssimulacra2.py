@@ -118,7 +118,7 @@ class Reference:
 
 def memory_bytes(size: tuple[int, int], *, alpha: bool = False) -> int:
     """Return the most memory a reference and one comparison hold, in bytes."""
-    return (16 << 20) + size[0] * size[1] * (100 if alpha else 60)
+    return (16 << 20) + size[0] * size[1] * (75 if alpha else 45)
 
 
 class _Side:

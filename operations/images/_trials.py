@@ -132,6 +132,10 @@ class Trials:
             self._scores[step] = self._reference.score(made)
         return self._scores[step]
 
+    def end_scoring(self) -> None:
+        """Let go of what scores are computed with, which is ten times the picture."""
+        self._reference = None
+
     def decoded(self, quality: int) -> "pyvips.Image":
         """Return a quality's file as it will be seen, an animation's first frame."""
         return _colour.normalise(vips().Image.new_from_buffer(self.file(quality)[0], ""))

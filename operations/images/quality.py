@@ -48,6 +48,14 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="quality", forbid_unknown_
         ]
         | None
     ) = None
+    quality: (
+        Annotated[
+            int,
+            Meta(ge=1, le=100, description="What is searched for; min_quality and max_quality bound it."),
+        ]
+        | None
+    ) = None
+    lossless: Annotated[bool, Meta(description="Not with a search: without loss there is no quality.")] = False
     target_size: Annotated[int, Meta(ge=1, description="The most bytes the file may have.")] | None = None
     target_score: (
         Annotated[float, Meta(ge=0, le=100, description="The least SSIMULACRA2 score: 90 is visually lossless.")] | None
@@ -207,7 +215,8 @@ def _find(params: Params, prepared: Prepared, ctx: Context) -> Result:
         made += 1
 
     codes = [encoding(params, name, params.max_quality) for name in prepared.names]
-    results = [search(Aim(scene, code, criteria, check, Tally())) for code in codes]
+    scored = params.target_score is not None or len(codes) > 1
+    results = [search(Aim(scene, code, criteria, scored, check, Tally())) for code in codes]
     return best(results, criteria, shrinks=params.allow_downscale)
 
 
