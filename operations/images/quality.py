@@ -180,7 +180,10 @@ def _formats(params: Params, source: Source, one: Fit) -> tuple[Format, ...]:
     if chosen == "auto":
         without_jpeg = source.facts.alpha or source.facts.animated
         names: tuple[Format, ...] = ("avif", "webp") if without_jpeg else ("avif", "webp", "jpeg")
-        return tuple(name for name in names if max(one.size) <= MAX_SIDES[name]) or names
+        fitting = tuple(name for name in names if max(one.size) <= MAX_SIDES[name])
+        if not fitting:
+            check_side(names[0], one.size)
+        return fitting
     if chosen not in LOSSY_FORMATS:
         raise InvalidJob(
             f"{chosen.upper()} has no quality to search for; give format, or an output with another suffix.",

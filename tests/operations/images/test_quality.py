@@ -212,6 +212,15 @@ def test_auto_keeps_alpha(done, sample, tmp_path):
         assert image.convert("RGBA").getextrema()[3][0] == 0
 
 
+def test_auto_leaves_formats_out_that_cannot_be_so_large(done, job, tmp_path):
+    for colour, name in (([200, 100, 50], "a.png"), ([200, 100, 50, 128], "b.png")):
+        image = pyvips.Image.black(16_400, 2).new_from_image(colour).copy(interpretation="srgb")
+        image.pngsave(str(tmp_path / name))
+    fields = {"output_dir": tmp_path, "format": "auto", "target_size": 5_000}
+    assert done("quality", input=tmp_path / "a.png", **fields).outputs[0].format == "jpeg"
+    assert job("quality", input=tmp_path / "b.png", **fields).error_info.code == "limit_exceeded"
+
+
 def test_dimensions_shrink_where_that_is_allowed(done, sample, tmp_path):
     fields = {"input": sample("photo.tiff"), "output": tmp_path / "a.jpg", "target_size": 3_000}
     assert done("quality", **fields).metadata["verdict"] == "floor_hit"
