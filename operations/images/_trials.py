@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from mediamill.operations.images import _colour, _grid, _ssimulacra2
+from mediamill.operations.images import _colour, _grid, _pillow, _ssimulacra2
 from mediamill.operations.images._encode import Encoding, encode, prepare
 from mediamill.operations.images._params import Format
 from mediamill.operations.images._picture import Picture, encoded
@@ -90,6 +90,10 @@ class Trials:
         """Pixels of all frames."""
         return self.size[0] * self.size[1] * len(self._picture.pages)
 
+    @property
+    def _moves(self) -> bool:
+        return len(self._picture.pages) > 1
+
     def grid(self, low: int, high: int, *, smallest: bool) -> list[int]:
         """Return the qualities from low to high that make different files, ascending.
 
@@ -138,14 +142,17 @@ class Trials:
 
     def decoded(self, quality: int) -> "pyvips.Image":
         """Return a quality's file as it will be seen, an animation's first frame."""
-        return _colour.normalise(vips().Image.new_from_buffer(self.file(quality)[0], ""))
+        data = self.file(quality)[0]
+        if self.code.format == "avif" and self._moves:
+            return _colour.normalise(_pillow.decode(_pillow.open_picture(data, "avif")))
+        return _colour.normalise(vips().Image.new_from_buffer(data, ""))
 
     def sampler(self) -> Samples | None:
         """Return what estimates the logarithms of sizes at a fifth of the cost or less; None where nothing does.
 
         AVIF is coded at its lowest effort. Of JPEG and WebP a part is coded, tiles spread evenly over the picture.
         """
-        if len(self._picture.pages) > 1:
+        if self._moves:
             return None
         page, code = self.page, self.code
         if code.format == "avif":
@@ -159,7 +166,7 @@ class Trials:
         return Samples(measure=self._sampled(part, code, share), first=2)
 
     def _step(self, quality: int) -> Hashable:
-        return quality if len(self._picture.pages) > 1 else _grid.step(self.code, quality)
+        return quality if self._moves else _grid.step(self.code, quality)
 
     def _sampled(self, part: "pyvips.Image", code: Encoding, share: float) -> Callable[[int], float]:
         head, pixels = _HEAD[code.format], math.log(self.pixels)

@@ -273,12 +273,21 @@ def test_all_kinds_of_pictures(done, sample, tmp_path, pixels, distance, name):
     assert distance(found, wanted) < 8
 
 
-def test_animations_stay_animated(done, sample, tmp_path):
-    result = done("quality", input=sample("animated.gif"), output=tmp_path / "a.webp", target_size=20_000)
-    with Image.open(tmp_path / "a.webp") as image:
+@pytest.mark.parametrize("suffix", ["webp", "avif"])
+@pytest.mark.parametrize("target", [{"target_size": 20_000}, {"target_score": 60}])
+def test_animations_stay_animated(done, sample, tmp_path, suffix, target):
+    path = tmp_path / f"a.{suffix}"
+    result = done("quality", input=sample("animated.gif"), output=path, effort=1, **target)
+    assert searched(result)["verdict"] == "reached"
+    with Image.open(path) as image:
         assert image.n_frames == result.outputs[0].frames > 1
-    still = done("quality", input=sample("animated.gif"), output=tmp_path / "a.jpg", target_score=70)
-    assert still.metadata["frames_dropped"] > 0
+
+
+def test_animations_become_stills_where_the_format_has_none(done, sample, tmp_path):
+    result = done("quality", input=sample("animated.gif"), output=tmp_path / "a.jpg", target_score=70)
+    assert result.metadata["frames_dropped"] > 0
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert image.format == "JPEG"
 
 
 @pytest.mark.parametrize(
