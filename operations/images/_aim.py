@@ -112,7 +112,7 @@ def _candidate(result: Result) -> dict[str, Any]:
         "format": result.aim.code.format,
         "quality": result.quality,
         "size": result.bytes,
-        "score": round(result.score or 0.0, 2),
+        "score": round(result.score or 0.0, 4),
         "verdict": result.verdict,
         "iterations": result.aim.tally.encodes,
     }

@@ -253,7 +253,7 @@ def _metadata(params: Params, found: Result) -> dict[str, Any]:
     if params.target_score is not None:
         told["target_score"] = params.target_score
     if found.score is not None:
-        told["score"] = round(found.score, 2)
+        told["score"] = round(found.score, 4)
     if found.downscaled_from is not None:
         told["downscaled_from"] = dict(zip(("width", "height"), found.downscaled_from, strict=True))
     if found.candidates:
