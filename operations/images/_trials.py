@@ -21,7 +21,7 @@ _TILE = 32
 """Pixels a side: two of JPEG's and WebP's macroblocks, so that tiles are coded much as in their place."""
 
 _SHARES: dict[Format, tuple[int, int]] = {"jpeg": (5, 200_000), "webp": (3, 350_000)}
-"""One tile in so many is sampled, and so many pixels of them are enough. WebP's sizes are the harder ones to foresee."""
+"""One tile in so many is sampled, and so many pixels of them do. WebP's sizes are the hardest to foresee."""
 
 _LEAST_SHARE = 16
 
