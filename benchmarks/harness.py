@@ -48,6 +48,7 @@ class Bench:
 
     Attributes:
         photo: The picture to work on.
+        photos: The pictures of cases that need many.
         work: A folder for outputs, removed at the end.
         mediamill: The command line of the engine, without a command.
         sharp: A folder that has `node_modules/sharp`; None where there is none.
@@ -57,6 +58,7 @@ class Bench:
     """
 
     photo: Path
+    photos: tuple[Path, ...]
     work: Path
     mediamill: tuple[str, ...]
     sharp: Path | None

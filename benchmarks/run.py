@@ -64,8 +64,10 @@ def prepare(options: argparse.Namespace, work: Path) -> Bench:
     """Put together what the cases are given."""
     node, folder = sharp.find(options.sharp)
     engine = (str(options.mediamill.resolve()),) if options.mediamill else (sys.executable, "-m", "mediamill.engine")
+    photo = options.photo.resolve() if options.photo else samples.default_photo(work)
     return Bench(
-        photo=options.photo.resolve() if options.photo else samples.default_photo(work),
+        photo=photo,
+        photos=samples.photos(options.photos.resolve()) if options.photos else (photo,),
         work=work,
         mediamill=engine,
         sharp=folder,
@@ -94,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("cases", nargs="*", metavar="CASE", help="which cases (all if none is named)")
     parser.add_argument("--list", action="store_true", help="say which cases there are, and measure nothing")
     parser.add_argument("--photo", type=Path, metavar="FILE", help="a JPEG photo of your own; default: a made one")
+    parser.add_argument(
+        "--photos", type=Path, metavar="DIR", help="JPEG photos for the cases that need many; default: the one photo"
+    )
     parser.add_argument("--rounds", type=int, metavar="N", help=f"pairs a comparison; default: {DEFAULT_ROUNDS}")
     parser.add_argument(
         "--sharp", type=Path, metavar="DIR", help="a folder that has node_modules/sharp; default: build/peers"

@@ -20,6 +20,18 @@ def default_photo(folder: Path) -> Path:
     return made
 
 
+def photos(folder: Path) -> tuple[Path, ...]:
+    """Return the JPEG photos of a folder, by name.
+
+    Raises:
+        FileNotFoundError: There are none.
+    """
+    found = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg")))
+    if not found:
+        raise FileNotFoundError(f"no .jpg in {folder}")
+    return found
+
+
 def small(photo: Path, folder: Path, width: int) -> Path:
     """Make a small JPEG of a photo."""
     import pyvips

@@ -20,7 +20,7 @@ SUMMARY = "Read, strip or keep EXIF, XMP and IPTC without re-encoding, or turn a
 EXAMPLE: dict[str, Any] = {
     "operation": "exif",
     "input": "photo-exif.jpg",
-    "output": "out/clean.jpg",
+    "output_dir": "out",
     "exif_op": "strip",
     "mode": "gps",
 }

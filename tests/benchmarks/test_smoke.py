@@ -35,6 +35,7 @@ WORK = {
     "oneshot": 2,
     "overhead": 3,
     "placeholder": 2,
+    "search": 13,
     "throughput": 5,
 }
 """How many rows each case has, at the quick setting."""

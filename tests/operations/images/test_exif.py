@@ -72,9 +72,9 @@ def said(done, sample):
 
 def test_the_example_runs(done, sample, tmp_path):
     done(
-        **exif.EXAMPLE | {"input": sample(exif.EXAMPLE["input"]), "output": tmp_path / "clean.jpg"},
+        **exif.EXAMPLE | {"input": sample(exif.EXAMPLE["input"]), "output_dir": tmp_path},
     )
-    assert not piexif.load(str(tmp_path / "clean.jpg"))["GPS"]
+    assert not piexif.load(str(tmp_path / "photo-exif.jpg"))["GPS"]
 
 
 @pytest.mark.parametrize("name", ["metadata.jpg", "metadata.png", "metadata.webp", "metadata.avif", "metadata.heic"])
