@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from mediamill.operations.contract import Blob, Limits
-from mediamill.operations.images import _headers, _pillow, _svg
-from mediamill.operations.images._vips import blob, has, integer, is_out_of_memory, out_of_memory, vips
+from mediamill.operations.images import _avif_timing, _headers, _heif, _icc, _pillow, _svg
+from mediamill.operations.images._vips import blob, has, integer, is_out_of_memory, out_of_memory, set_blob, vips
 from mediamill.operations.sniff import decodable_images, sniff
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError, UnsupportedFormat
 from mediamill.protocol.results import text
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
 _LOADERS = {
     "jpeg": "jpegload_buffer", "png": "pngload_buffer", "webp": "webpload_buffer", "gif": "gifload_buffer",
-    "tiff": "tiffload_buffer", "avif": "heifload_buffer", "heic": "heifload_buffer", "svg": "svgload_buffer",
+    "tiff": "tiffload_buffer", "avif": "heifload_buffer", "svg": "svgload_buffer",
 }  # fmt: skip
 _DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16, "uint": 32, "int": 32, "float": 32, "double": 64}
 _ANIMATED = ("gif", "webp")
+_MOVED_BY_PILLOW = ("avif", "png")
+_CODED_COLOURS = ("png", "avif", "heic")
+_SHORT_CODES = ("avif", "heic")
+_PROFILE = "icc-profile-data"
 MAX_EMBEDDED_PIXELS = 25_000_000
 """Pixels of all pictures inside a drawing: its decoder holds them all at once."""
 
@@ -47,10 +51,11 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
         animated: Whether they are frames in time that can be decoded.
         delays: Milliseconds each frame is shown.
         loop: How often the animation runs, 0 for ever.
-        icc: The embedded profile.
+        icc: The embedded profile, or one made of the numbers the file has in its place.
         density: Pixels per millimetre.
         scans: Of a progressive JPEG.
         hdr: `pq` or `hlg` where the light is coded for HDR, and its primaries by ITU-T H.273.
+        gain_map: Whether there is a gain map, which makes the picture brighter on HDR screens.
         screen: What other readers take for a GIF's size: what its frames reach over, at least.
         has_exif, has_xmp, has_iptc: Whether there is such metadata.
     """
@@ -74,6 +79,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     has_exif: bool = False
     has_xmp: bool = False
     has_iptc: bool = False
+    gain_map: bool = False
     screen: tuple[int, int] | None = None
 
     @property
@@ -111,8 +117,10 @@ class Source(Struct, frozen=True):
         Returns:
             An image to be read once, from top to bottom.
         """
-        if self.decoder not in _LOADERS or (frames and self.decoder == "avif"):
-            return self._load_by_pillow(frames)
+        if self.decoder == "heic":
+            return self._coloured(_heif.decode(self.data))
+        if self.decoder not in _LOADERS or (frames and self.decoder in _MOVED_BY_PILLOW):
+            return self._coloured(self._load_by_pillow(frames))
         options: dict[str, Any] = {}
         if shrink != 1:
             options["shrink"] = shrink
@@ -120,7 +128,7 @@ class Source(Struct, frozen=True):
             options["scale"] = scale
         if frames:
             options["n"] = -1
-        return _open(self.data, self.decoder, **options)
+        return self._coloured(_open(self.data, self.decoder, **options))
 
     def decode_error(self, error: Exception, *, frames: bool = False) -> MediaError | None:
         """Say what a failure somewhere behind `load` was, by decoding once more and nothing else.
@@ -146,8 +154,22 @@ class Source(Struct, frozen=True):
         picture = _pillow.open_picture(self.data, self.decoder)
         if not frames:
             return _pillow.decode(picture)
-        strip = [image for image, _ in _pillow.frames(picture, self.facts.frames)]
-        return vips().Image.arrayjoin(strip, across=1)
+        return vips().Image.arrayjoin(list(_pillow.frames(picture, self.facts.frames)), across=1)
+
+    def _coloured(self, image: "pyvips.Image") -> "pyvips.Image":
+        """Return a picture with the colours its header gave it, whatever the decoder made of that."""
+        facts = self.facts
+        if facts.format in _CODED_COLOURS and blob(image, _PROFILE) != facts.icc:
+            image = image.copy()
+            if facts.icc is None:
+                image.remove(_PROFILE)
+            else:
+                set_blob(image, _PROFILE, facts.icc)
+        if facts.format in _SHORT_CODES and 8 < facts.depth < 16 and image.format == "ushort":
+            # Decoders move ten bits up by six, so that white is not quite white.
+            top = 65_536 - (1 << 16 - facts.depth)
+            image = (image * (65_535 / top)).rint().cast("ushort").copy(interpretation=image.interpretation)
+        return image
 
 
 def open_source(opened: Blob, limits: Limits, threads: int | None = None, field: str = "input") -> Source:
@@ -224,13 +246,17 @@ def _read_raster(data: bytes, format_name: str, limits: Limits) -> Source:
 def _facts(image: "pyvips.Image", data: bytes, format_name: str, limits: Limits) -> Facts:
     frames, animated = integer(image, "n-pages", 1), False
     delays: tuple[int, ...] = ()
+    loop = integer(image, "loop")
     if format_name == "png":
-        frames = _headers.png_frames(data)
+        film = _headers.png_film(data, limits.max_frames)
+        frames, animated, delays, loop = len(film.delays), len(film.delays) > 1, film.delays, film.loop
     elif format_name == "avif":
-        delays = _headers.avif_delays(data, limits.max_frames)
+        delays, loop = _avif_timing.delays(data, limits.max_frames), _avif_timing.loop(data)
         frames, animated = len(delays) or frames, len(delays) > 1
     elif format_name in _ANIMATED and frames > 1:
         animated, delays = True, tuple(image.get("delay")) if has(image, "delay") else ()
+    codes = _headers.codes(data, format_name) if format_name in _CODED_COLOURS else (2, 2)
+    hdr, icc = _icc.colours(blob(image, _PROFILE), codes, format_name)
     many_scans = format_name == "jpeg" and integer(image, "jpeg-multiscan")
     orientation = integer(image, "orientation", 1)
     return Facts(
@@ -245,15 +271,41 @@ def _facts(image: "pyvips.Image", data: bytes, format_name: str, limits: Limits)
         frames=frames,
         animated=animated,
         delays=delays,
-        loop=integer(image, "loop"),
-        icc=blob(image, "icc-profile-data"),
+        loop=loop,
+        icc=icc,
         density=float(image.xres) if image.xres > 1 else 0.0,
         scans=_headers.jpeg_scans(data) if many_scans else 1,
-        hdr=_headers.hdr(data, format_name) if format_name in ("png", "avif", "heic") else None,
+        hdr=hdr,
         has_exif=has(image, "exif-data"),
         has_xmp=has(image, "xmp-data"),
         has_iptc=has(image, "iptc-data"),
     )
+
+
+def _read_heic(data: bytes, _format: str, limits: Limits) -> Source:
+    if _heif.is_av1(data):
+        return _read_raster(data, "avif", limits)
+    header = _heif.read_header(data)
+    hdr, icc = _icc.colours(header.icc, header.codes, "heic")
+    names = ("b-w", "srgb") if header.depth <= 8 else ("grey16", "rgb16")
+    facts = Facts(
+        format="heic",
+        width=header.width,
+        height=header.height,
+        bands=header.bands,
+        alpha=header.alpha,
+        interpretation=names[header.bands > 2],
+        depth=header.depth,
+        frames=header.pictures,
+        icc=icc,
+        hdr=hdr,
+        gain_map=header.gain_map,
+        has_exif=header.has_exif,
+        has_xmp=header.has_xmp,
+    )
+    check_budget(facts, limits)
+    check_budget(msgspec.structs.replace(facts, screen=header.coded), limits)
+    return Source(data, facts, "heic")
 
 
 def _read_drawing(data: bytes, format_name: str, limits: Limits) -> Source:
@@ -312,6 +364,7 @@ _READERS = {
     "svg": _read_drawing,
     "svgz": _read_drawing,
     "ico": _read_icon,
+    "heic": _read_heic,
     "bmp": _read_by_pillow,
     "jp2": _read_by_pillow,
     "psd": _read_by_pillow,
