@@ -32,7 +32,7 @@ _WEBP = (0, 1, 2, 2, 4, 4, 5, 5, 6, 6)
 _GIF = (1, 1, 5, 6, 6, 7, 7, 8, 9, 10)
 
 _QUANT_TABLE = 5
-"""mozjpeg's tables after Klein, Silverstein and Carney (1992): 10 to 15 % smaller at the same score than the standard's."""
+"""mozjpeg's tables after Klein, Silverstein and Carney (1992): 10 to 15 % fewer bytes at the same score."""
 
 _SAME_LOOK = ((1, 1, 1), (100, 100, 100))
 

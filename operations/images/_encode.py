@@ -175,6 +175,8 @@ def encode(image: "pyvips.Image", code: Encoding, motion: Motion | None = None) 
         set_integer(image, "loop", motion.loop)
     save, options = _SAVERS[code.format]
     data: bytes = getattr(image, save)(keep=_KEEP[code.metadata], **options(code))
+    if motion is not None and code.format == "webp":
+        return _headers.with_webp_delays(data, motion.delays)
     if code.format == "png":
         return _effort.smaller_png(data, code.effort, interlaced=bool(code.progressive))
     return data

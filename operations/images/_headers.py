@@ -4,7 +4,7 @@ After GIF89a, ITU T.81, the PNG specification (third edition), ISO/IEC 14496-12 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -17,6 +17,9 @@ MAX_BOXES = 10_000
 """Boxes of an ISO base media file that are looked at."""
 
 _PROPERTIES = frozenset((b"iprp", b"ipco"))
+_HASTE, _CALM = 10, 100
+"""Milliseconds up to which libvips, as browsers, takes a delay for none, and what it makes of it."""
+
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 """A marker that ends a scan's data: neither a stuffed byte, nor a restart, nor filling."""
@@ -162,7 +165,7 @@ def gif(data: bytes, max_frames: int) -> Gif:
         max_frames: Where counting may stop.
 
     Raises:
-        CorruptInput: It ends before its first image.
+        CorruptInput: It ends before its first image or within one.
         LimitExceeded: It is cut into absurdly many blocks.
     """
     width, height, frames, blocks = _u16(data, 6), _u16(data, 8), 0, 0
@@ -188,6 +191,8 @@ def gif(data: bytes, max_frames: int) -> Gif:
                 raise LimitExceeded(
                     f"The GIF is cut into more than {MAX_GIF_BLOCKS} blocks.", expected=f"at most {MAX_GIF_BLOCKS}"
                 )
+        if introducer == 0x2C and at >= len(data):
+            raise CorruptInput("The GIF is cut short within an image.")
         at += 1
     if not frames:
         raise CorruptInput("The GIF ends before its first image.")
@@ -202,6 +207,32 @@ def webp_frames(data: bytes) -> int:
         frames += data[at : at + 4] == b"ANMF"
         at += 8 + size + size % 2
     return max(frames, 1)
+
+
+def with_webp_delays(data: bytes, delays: Sequence[int]) -> bytes:
+    """Return a moving WebP that keeps each frame's delay: libvips writes 100 ms for those of up to 10.
+
+    Players may do so, too, but what a file says should outlive a conversion. Frames that were merged add up.
+
+    Args:
+        data: The file as libvips wrote it.
+        delays: Milliseconds of each frame it was given.
+    """
+    if all(delay > _HASTE for delay in delays):
+        return data
+    copy, at = bytearray(data), 12
+    left = list(delays)
+    while at + 8 <= len(data):
+        if data[at : at + 4] == b"ANMF":
+            written = int.from_bytes(data[at + 20 : at + 23], "little")
+            total = 0
+            while left and written > 0:
+                written -= left[0] if left[0] > _HASTE else _CALM
+                total += left.pop(0)
+            copy[at + 20 : at + 23] = total.to_bytes(3, "little")
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return bytes(copy)
 
 
 def icon(data: bytes) -> Icon:

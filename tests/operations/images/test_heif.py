@@ -19,7 +19,7 @@ def facts(data, **limits):
     ("name", "wanted"),
     [
         ("photo.heic", {"format": "heic", "size": (800, 534), "bands": 3, "alpha": False, "depth": 8, "frames": 1}),
-        ("orientation-6.heic", {"size": (120, 80), "orientation": 1, "has_exif": True}),
+        ("turned.heic", {"size": (120, 80), "orientation": 1, "has_exif": True}),
         ("alpha.heic", {"bands": 4, "alpha": True}),
         ("p3-10bit.heic", {"depth": 10, "interpretation": "rgb16", "hdr": None}),
         ("several.heic", {"frames": 3, "animated": False}),
@@ -63,7 +63,7 @@ def test_ten_bits_stay_and_reach_white(done, tmp_path):
 
 def test_it_is_turned_once(done, sample, tmp_path, pixels, distance):
     for metadata in ("icc", "all"):
-        done("convert", input=sample("orientation-6.heic"), output=tmp_path / "a.jpg", metadata=metadata, quality=95)
+        done("convert", input=sample("turned.heic"), output=tmp_path / "a.jpg", metadata=metadata, quality=95)
         assert distance(pixels(tmp_path / "a.jpg"), pixels(sample("orientation-1.jpg"))) < 4
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.getexif().get(0x0112, 1) == 1
@@ -72,7 +72,7 @@ def test_it_is_turned_once(done, sample, tmp_path, pixels, distance):
 @pytest.mark.parametrize(("metadata", "kept"), [("none", False), ("icc", False), ("copyright", True), ("all", True)])
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif"])
 def test_its_owner_is_kept(done, sample, tmp_path, metadata, kept, suffix):
-    done("convert", input=sample("orientation-6.heic"), output=tmp_path / f"a.{suffix}", metadata=metadata)
+    done("convert", input=sample("turned.heic"), output=tmp_path / f"a.{suffix}", metadata=metadata)
     with Image.open(tmp_path / f"a.{suffix}") as image:
         assert str(image.getexif().get(0x8298, "")).startswith("(c) Somebody") == kept
 
