@@ -34,7 +34,15 @@ _GIF = (1, 1, 5, 6, 6, 7, 7, 8, 9, 10)
 _QUANT_TABLE = 5
 """mozjpeg's tables after Klein, Silverstein and Carney (1992): 10 to 15 % fewer bytes at the same score."""
 
-_SAME_LOOK = ((1, 1, 1), (100, 100, 100))
+_SAME_LOOK = (
+    (1, 1, 1), (5, 3, 3), (10, 7, 8), (15, 11, 12), (20, 17, 18), (30, 24, 27), (40, 34, 38), (50, 44, 48),
+    (60, 51, 56), (70, 64, 69), (75, 71, 75), (80, 77, 81), (85, 83, 85), (89, 88, 89), (90, 90, 91), (95, 96, 96),
+    (100, 100, 100),
+)  # fmt: skip
+"""Qualities of the same mean SSIMULACRA2: with the standard's tables, with the better ones, and with trellis, too.
+
+Measured on twelve photos of 400 pixels; in between they are interpolated.
+"""
 
 
 def jpeg(quality: int, effort: int, progressive: bool | None) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def accepts(work: Work) -> Header | None:
     plain = look.kernel == "lanczos3" and not look.linear and not look.sharpen
     if not (plain and work.source.decoder == "jpeg" and facts.icc is None and facts.hdr is None):
         return None
-    bare = not (facts.has_exif or facts.has_xmp or facts.has_iptc)
+    bare = not (facts.has_exif or facts.has_xmp or facts.has_iptc or facts.gain_map)
     if not all(_is_plain(variant, bare) for variant in work.variants) or kernel(work) is None:
         return None
     header = eligible(work.source.data)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from mediamill.operations.contract import Blob, Limits
-from mediamill.operations.images import _avif_timing, _headers, _heif, _icc, _pillow, _svg
+from mediamill.operations.images import _avif_timing, _headers, _heif, _icc, _pillow, _svg, _xmp
 from mediamill.operations.images._vips import blob, has, integer, is_out_of_memory, out_of_memory, set_blob, vips
 from mediamill.operations.sniff import decodable_images, sniff
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError, UnsupportedFormat
@@ -28,7 +28,8 @@ _ANIMATED = ("gif", "webp")
 _MOVED_BY_PILLOW = ("avif", "png")
 _CODED_COLOURS = ("png", "avif", "heic")
 _SHORT_CODES = ("avif", "heic")
-_PROFILE = "icc-profile-data"
+_PROFILE, _XMP = "icc-profile-data", "xmp-data"
+_GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496:-1", b"aux:hdrgainmap")
 MAX_EMBEDDED_PIXELS = 25_000_000
 """Pixels of all pictures inside a drawing: its decoder holds them all at once."""
 
@@ -159,6 +160,12 @@ class Source(Struct, frozen=True):
     def _coloured(self, image: "pyvips.Image") -> "pyvips.Image":
         """Return a picture with the colours its header gave it, whatever the decoder made of that."""
         facts = self.facts
+        if facts.gain_map and has(image, _XMP):
+            # The map itself does not come along; who keeps it says so anew.
+            image, plain = image.copy(), _xmp.without_gain_map(blob(image, _XMP) or b"")
+            image.remove(_XMP)
+            if plain is not None:
+                set_blob(image, _XMP, plain)
         if facts.format in _CODED_COLOURS and blob(image, _PROFILE) != facts.icc:
             image = image.copy()
             if facts.icc is None:
@@ -276,6 +283,7 @@ def _facts(image: "pyvips.Image", data: bytes, format_name: str, limits: Limits)
         density=float(image.xres) if image.xres > 1 else 0.0,
         scans=_headers.jpeg_scans(data) if many_scans else 1,
         hdr=hdr,
+        gain_map=format_name == "jpeg" and any(name in data for name in _GAIN_MAPS),
         has_exif=has(image, "exif-data"),
         has_xmp=has(image, "xmp-data"),
         has_iptc=has(image, "iptc-data"),

@@ -148,6 +148,8 @@ def carry_out(prepared: Prepared, ctx: Context) -> dict[str, Any]:
     facts = prepared.source.facts
     width, height = facts.size
     found: dict[str, Any] = {"source_width": width, "source_height": height, "source_format": facts.format}
+    if facts.gain_map:
+        found["gain_map"] = "dropped"
     moving = facts.animated and prepared.code.format in ANIMATED_FORMATS
     if facts.frames > 1 and facts.format != "ico" and not moving:
         found["frames_dropped"] = facts.frames - 1
