@@ -53,6 +53,7 @@ class Bench:
         sharp: A folder that has `node_modules/sharp`; None where there is none.
         node: The Node.js program; None where there is none.
         rounds: How many pairs each comparison takes.
+        photos: Pictures for cases that take many; empty where no folder was given.
         quick: Do next to nothing, only to see that it works.
     """
 
@@ -64,6 +65,7 @@ class Bench:
     rounds: int
     quick: bool
     env: Mapping[str, str] = field(default_factory=dict)
+    photos: tuple[Path, ...] = ()
 
     def count(self, full: int, quick: int) -> int:
         """Return how often to do something."""

@@ -20,6 +20,11 @@ def default_photo(folder: Path) -> Path:
     return made
 
 
+def folder(path: Path) -> tuple[Path, ...]:
+    """Return the JPEGs and PNGs of a folder, by name."""
+    return tuple(sorted(one.resolve() for one in path.iterdir() if one.suffix in (".jpg", ".jpeg", ".png")))
+
+
 def small(photo: Path, folder: Path, width: int) -> Path:
     """Make a small JPEG of a photo."""
     import pyvips
