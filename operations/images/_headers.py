@@ -131,6 +131,22 @@ def codes(data: bytes, format_name: str) -> tuple[int, int]:
     return 2, 2
 
 
+def bmp_profile(data: bytes) -> bytes | None:
+    """Return the profile embedded in a BMP of version 5."""
+    if _u32(data, 14) < 124 or data[70:74] != b"DEBM":
+        return None
+    start, size = 14 + _u32(data, 126), _u32(data, 130)
+    return data[start : start + size] or None
+
+
+def jp2_profile(data: bytes) -> bytes | None:
+    """Return the profile embedded in a JPEG 2000 (ISO/IEC 15444-1, I.5.3.3)."""
+    for kind, body in boxes(data, frozenset((b"jp2h",))):
+        if kind == b"colr" and body[:1] in (b"\2", b"\3"):
+            return body[3:] or None
+    return None
+
+
 def boxes(data: bytes, into: frozenset[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Yield type and body of the boxes of an ISO base media file, in their order.
 
@@ -255,6 +271,10 @@ def icon(data: bytes) -> Icon:
     alone = b"\x00\x00\x01\x00\x01\x00" + best[:12] + (22).to_bytes(4, "little") + body
     sides = [abs(int.from_bytes(body[at : at + 4], "little", signed=True)) for at in (4, 8)]
     return Icon(alone, False, len(entries), sides[0], (sides[1] + 1) // 2)
+
+
+def _u32(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 4], "little")
 
 
 def _u16(data: bytes, at: int) -> int:

@@ -1,4 +1,4 @@
-"""Pictures libvips cannot read or write here, by way of Pillow: BMP, ICO, JPEG 2000, Photoshop, moving AVIF and PNG."""
+"""Pictures libvips cannot read or write here, by way of Pillow: BMP, ICO, JPEG 2000, moving AVIF and PNG."""
 
 import io
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyvips
     from PIL import Image
 
-_PLUGINS = {"bmp": "BMP", "ico": "ICO", "jp2": "JPEG2000", "psd": "PSD", "avif": "AVIF", "png": "PNG"}
+_PLUGINS = {"bmp": "BMP", "ico": "ICO", "jp2": "JPEG2000", "avif": "AVIF", "png": "PNG"}
 _DEEP = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I": 32, "F": 32}
 _PLAIN = {"L": "b-w", "LA": "b-w", "RGB": "srgb", "RGBA": "srgb", "CMYK": "cmyk"}
 

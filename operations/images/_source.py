@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from mediamill.operations.contract import Blob, Limits
-from mediamill.operations.images import _avif_timing, _headers, _heif, _icc, _pillow, _svg, _xmp
+from mediamill.operations.images import _avif_timing, _headers, _heif, _icc, _pillow, _psd, _svg, _xmp
+from mediamill.operations.images._facts import Facts, check, check_budget
 from mediamill.operations.images._vips import blob, has, integer, is_out_of_memory, out_of_memory, set_blob, vips
 from mediamill.operations.sniff import decodable_images, sniff
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError, UnsupportedFormat
@@ -19,14 +20,18 @@ from mediamill.protocol.results import text
 if TYPE_CHECKING:
     import pyvips
 
+__all__ = ["Facts", "Source", "check_budget", "open_source"]
+
 _LOADERS = {
     "jpeg": "jpegload_buffer", "png": "pngload_buffer", "webp": "webpload_buffer", "gif": "gifload_buffer",
     "tiff": "tiffload_buffer", "avif": "heifload_buffer", "svg": "svgload_buffer",
 }  # fmt: skip
 _DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16, "uint": 32, "int": 32, "float": 32, "double": 64}
+_DECODERS = {"heic": _heif.decode, "psd": _psd.decode}
+_PROFILES = {"bmp": _headers.bmp_profile, "jp2": _headers.jp2_profile}
 _ANIMATED = ("gif", "webp")
 _MOVED_BY_PILLOW = ("avif", "png")
-_CODED_COLOURS = ("png", "avif", "heic")
+_CODED_COLOURS = ("png", "avif", "heic", "bmp", "jp2")
 _SHORT_CODES = ("avif", "heic")
 _PROFILE, _XMP = "icc-profile-data", "xmp-data"
 _GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496:-1", b"aux:hdrgainmap")
@@ -34,64 +39,6 @@ MAX_EMBEDDED_PIXELS = 25_000_000
 """Pixels of all pictures inside a drawing: its decoder holds them all at once."""
 
 _UNDECODABLE = ("unsupported codec", "no decoding plugin", "unsupported feature", "decoder plugin")
-
-
-class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a picture's headers say.
-
-    Attributes:
-        format: Long name, as sniffed; `svg` for compressed drawings too.
-        width: Pixels as stored, before the orientation is applied.
-        height: Likewise.
-        orientation: EXIF's, 1..8.
-        bands: Channels as decoded.
-        alpha: Whether the last of them is alpha.
-        interpretation: libvips' name of the colour space.
-        depth: Bits per sample as stored.
-        frames: Frames, pages or pictures in the file.
-        animated: Whether they are frames in time that can be decoded.
-        delays: Milliseconds each frame is shown.
-        loop: How often the animation runs, 0 for ever.
-        icc: The embedded profile, or one made of the numbers the file has in its place.
-        density: Pixels per millimetre.
-        scans: Of a progressive JPEG.
-        hdr: `pq` or `hlg` where the light is coded for HDR, and its primaries by ITU-T H.273.
-        gain_map: Whether there is a gain map, which makes the picture brighter on HDR screens.
-        screen: What other readers take for a GIF's size: what its frames reach over, at least.
-        has_exif, has_xmp, has_iptc: Whether there is such metadata.
-    """
-
-    format: str
-    width: int
-    height: int
-    orientation: int = 1
-    bands: int = 3
-    alpha: bool = False
-    interpretation: str = "srgb"
-    depth: int = 8
-    frames: int = 1
-    animated: bool = False
-    delays: tuple[int, ...] = ()
-    loop: int = 0
-    icc: bytes | None = None
-    density: float = 0.0
-    scans: int = 1
-    hdr: tuple[str, int] | None = None
-    has_exif: bool = False
-    has_xmp: bool = False
-    has_iptc: bool = False
-    gain_map: bool = False
-    screen: tuple[int, int] | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels as the picture is meant to be seen."""
-        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
-
-    @property
-    def vector(self) -> bool:
-        """Whether the picture has no pixels of its own."""
-        return self.format == "svg"
 
 
 class Source(Struct, frozen=True):
@@ -118,8 +65,8 @@ class Source(Struct, frozen=True):
         Returns:
             An image to be read once, from top to bottom.
         """
-        if self.decoder == "heic":
-            return self._coloured(_heif.decode(self.data))
+        if self.decoder in _DECODERS:
+            return self._coloured(_DECODERS[self.decoder](self.data))
         if self.decoder not in _LOADERS or (frames and self.decoder in _MOVED_BY_PILLOW):
             return self._coloured(self._load_by_pillow(frames))
         options: dict[str, Any] = {}
@@ -211,33 +158,6 @@ def open_source(opened: Blob, limits: Limits, threads: int | None = None, field:
     return source
 
 
-def check_budget(facts: Facts, limits: Limits) -> None:
-    """Raise LimitExceeded where decoding a picture would cost more than the limits allow.
-
-    A drawing costs what it is rendered at, so only its outputs are held against the limits.
-    """
-    if facts.vector:
-        return
-    width, height = facts.screen or (facts.width, facts.height)
-    pixels = width * height
-    size = f"{width}x{height} pixels"
-    _check("max_side", max(width, height), limits.max_side, f"The picture has {size}")
-    _check("max_pixels", pixels, limits.max_pixels, f"The picture has {size}, {pixels} in all")
-    _check("max_frames", facts.frames, limits.max_frames, "The picture's frames or pages number")
-    if facts.animated:
-        total = pixels * facts.frames
-        _check("max_frame_pixels", total, limits.max_frame_pixels, f"The {facts.frames} frames of {size} have")
-    _check("max_scans", facts.scans, limits.max_scans, "The JPEG's scans number")
-
-
-def _check(name: str, value: int, limit: int, subject: str) -> None:
-    if value > limit:
-        amount = "" if str(value) in subject else f" {value}"
-        raise LimitExceeded(
-            f"{subject}{amount}, above {name} = {limit}.", received=value, expected=f"at most {limit} ({name})"
-        )
-
-
 def _read_raster(data: bytes, format_name: str, limits: Limits) -> Source:
     """Read the header of a picture libvips decodes."""
     screen = None
@@ -262,7 +182,7 @@ def _facts(image: "pyvips.Image", data: bytes, format_name: str, limits: Limits)
         frames, animated = len(delays) or frames, len(delays) > 1
     elif format_name in _ANIMATED and frames > 1:
         animated, delays = True, tuple(image.get("delay")) if has(image, "delay") else ()
-    codes = _headers.codes(data, format_name) if format_name in _CODED_COLOURS else (2, 2)
+    codes = _headers.codes(data, format_name) if format_name in ("png", "avif") else (2, 2)
     hdr, icc = _icc.colours(blob(image, _PROFILE), codes, format_name)
     many_scans = format_name == "jpeg" and integer(image, "jpeg-multiscan")
     orientation = integer(image, "orientation", 1)
@@ -337,7 +257,7 @@ def _check_embedded(pictures: list[bytes], limits: Limits) -> None:
             facts = _read_raster(data, name, limits).facts
             check_budget(facts, limits)
             pixels += facts.width * facts.height
-    _check("max_embedded_pixels", pixels, MAX_EMBEDDED_PIXELS, "The pixels embedded in the drawing number")
+    check("max_embedded_pixels", pixels, MAX_EMBEDDED_PIXELS, "The pixels embedded in the drawing number")
 
 
 def _read_icon(data: bytes, _format: str, limits: Limits) -> Source:
@@ -349,19 +269,38 @@ def _read_icon(data: bytes, _format: str, limits: Limits) -> Source:
     return _read_by_pillow(icon.data, "ico", limits)
 
 
+def _read_psd(data: bytes, _format: str, _limits: Limits) -> Source:
+    header = _psd.read_header(data)
+    facts = Facts(
+        format="psd",
+        width=header.width,
+        height=header.height,
+        bands=header.bands,
+        alpha=header.alpha,
+        interpretation=header.interpretation,
+        depth=header.depth,
+        icc=header.icc,
+        has_exif=header.exif is not None,
+        has_xmp=header.xmp is not None,
+    )
+    return Source(data, facts, "psd")
+
+
 def _read_by_pillow(data: bytes, format_name: str, _limits: Limits) -> Source:
     picture = _pillow.open_picture(data, format_name)
     bands = picture.getbands()
-    spaces = {"L": "b-w", "C": "cmyk", "I": "grey16"}
+    spaces = {"L": "b-w", "1": "b-w", "C": "cmyk", "I": "grey16"}
+    alpha = bands[-1] == "A" or "transparency" in picture.info
+    find = _PROFILES.get(format_name)
     facts = Facts(
         format=format_name,
         width=picture.width,
         height=picture.height,
-        bands=len(bands),
-        alpha=bands[-1] == "A" or "transparency" in picture.info,
+        bands=3 + alpha if bands[0] == "P" else len(bands),
+        alpha=alpha,
         interpretation=spaces.get(bands[0], "srgb"),
         depth=_pillow.depth(picture),
-        icc=picture.info.get("icc_profile") or None,
+        icc=find(data) if find else None,
         has_exif="exif" in picture.info,
         has_xmp="xmp" in picture.info,
     )
@@ -375,7 +314,7 @@ _READERS = {
     "heic": _read_heic,
     "bmp": _read_by_pillow,
     "jp2": _read_by_pillow,
-    "psd": _read_by_pillow,
+    "psd": _read_psd,
 }
 
 
