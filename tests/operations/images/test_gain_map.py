@@ -26,9 +26,9 @@ def traces(path):
 @pytest.mark.parametrize(("operation", "width", "size"), [("resize", 200, (100, 67)), ("convert", 400, (200, 133))])
 def test_it_is_kept_with_everything_else(done, sample, tmp_path, operation, width, size):
     output = tmp_path / "a.jpg"
-    result = done(operation, input=sample("gain-map.jpg"), output=output, width=width, metadata="all")
+    result = done(operation, input=sample("ultra-hdr.jpg"), output=output, width=width, metadata="all")
     assert result.metadata["gain_map"] == "kept"
-    before, small = loaded(sample("gain-map.jpg"))
+    before, small = loaded(sample("ultra-hdr.jpg"))
     after, scaled = loaded(output)
     assert (after.width, scaled.width, scaled.height) == (width, *size)
     for field in ("gainmap-max-content-boost", "gainmap-gamma", "gainmap-hdr-capacity-max"):
@@ -40,7 +40,7 @@ def test_it_is_kept_with_everything_else(done, sample, tmp_path, operation, widt
 
 
 def test_it_stays_what_it_was_on_the_second_way(done, sample, tmp_path):
-    done("convert", input=sample("gain-map.jpg"), output=tmp_path / "a.jpg", metadata="all")
+    done("convert", input=sample("ultra-hdr.jpg"), output=tmp_path / "a.jpg", metadata="all")
     done("resize", input=tmp_path / "a.jpg", output=tmp_path / "b.jpg", width=300, metadata="all")
     assert loaded(tmp_path / "b.jpg")[1].width == 150
     assert (tmp_path / "b.jpg").read_bytes().count(b"MPF\0") == 1
@@ -48,7 +48,7 @@ def test_it_stays_what_it_was_on_the_second_way(done, sample, tmp_path):
 
 @pytest.mark.parametrize("orientation", [3, 6, 8])
 def test_it_turns_with_the_picture(done, sample, tmp_path, orientation):
-    data = sample("gain-map.jpg").read_bytes()
+    data = sample("ultra-hdr.jpg").read_bytes()
     at = data.index(b"\x01\x12\x00\x03") if b"\x01\x12\x00\x03" in data else -1
     order = "big"
     if at < 0:
@@ -58,7 +58,7 @@ def test_it_turns_with_the_picture(done, sample, tmp_path, orientation):
     (tmp_path / "in.jpg").write_bytes(turned)
     result = done("convert", input=tmp_path / "in.jpg", output=tmp_path / "a.jpg", metadata="all")
     assert result.metadata["gain_map"] == "kept"
-    before, after = loaded(sample("gain-map.jpg"))[1], loaded(tmp_path / "a.jpg")[1]
+    before, after = loaded(sample("ultra-hdr.jpg"))[1], loaded(tmp_path / "a.jpg")[1]
     wanted = {3: before.rot180, 6: before.rot90, 8: before.rot270}[orientation]()
     assert (after.width, after.height) == (wanted.width, wanted.height)
     assert abs(wanted.cast("int") - after.cast("int")).avg() < 2
@@ -68,7 +68,7 @@ def test_it_turns_with_the_picture(done, sample, tmp_path, orientation):
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "tiff"])
 def test_elsewhere_it_leaves_nothing_behind(done, sample, tmp_path, metadata, suffix):
     fields = {"width": 100, "height": 100, "fit": "cover"} if suffix == "jpg" else {"width": 100}
-    done("convert", input=sample("gain-map.jpg"), output=tmp_path / "in.jpg", metadata="all")  # has XMP about it
+    done("convert", input=sample("ultra-hdr.jpg"), output=tmp_path / "in.jpg", metadata="all")  # has XMP about it
     output = tmp_path / f"a.{suffix}"
     result = done("resize", input=tmp_path / "in.jpg", output=output, metadata=metadata, **fields)
     assert result.metadata["gain_map"] == "dropped"
@@ -82,14 +82,14 @@ def test_pictures_without_one_say_nothing(done, sample, tmp_path):
 
 def test_other_operations_say_that_they_drop_it(done, sample, tmp_path):
     fields = {"rect": {"x": 0, "y": 0, "width": 50, "height": 50}, "metadata": "all"}
-    result = done("crop", input=sample("gain-map.jpg"), output=tmp_path / "a.jpg", **fields)
+    result = done("crop", input=sample("ultra-hdr.jpg"), output=tmp_path / "a.jpg", **fields)
     assert result.metadata["gain_map"] == "dropped"
     assert traces(tmp_path / "a.jpg") == []
 
 
 @pytest.mark.parametrize("cut", [10, 1500])
 def test_a_broken_map_is_dropped(done, sample, tmp_path, cut):
-    data = sample("gain-map.jpg").read_bytes()
+    data = sample("ultra-hdr.jpg").read_bytes()
     (tmp_path / "in.jpg").write_bytes(data[:-cut])
     result = done("convert", input=tmp_path / "in.jpg", output=tmp_path / "a.jpg", metadata="all")
     assert result.metadata["gain_map"] == "dropped"
@@ -97,7 +97,7 @@ def test_a_broken_map_is_dropped(done, sample, tmp_path, cut):
 
 
 def test_a_map_of_noise_is_dropped(done, sample, tmp_path):
-    data = bytearray(sample("gain-map.jpg").read_bytes())
+    data = bytearray(sample("ultra-hdr.jpg").read_bytes())
     at = data.rindex(b"\xff\xda") + 40
     data[at:-2] = bytes(np.random.default_rng(0).integers(0, 255, len(data) - at - 2, np.uint8))
     (tmp_path / "in.jpg").write_bytes(bytes(data))
