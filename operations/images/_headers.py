@@ -98,6 +98,11 @@ def png_chunks(data: bytes, *, all_of_them: bool = False) -> Iterator[tuple[byte
         at += size + 12
 
 
+def png_frames(data: bytes) -> int:
+    """Return how many frames a PNG says it has, 1 where it is not animated."""
+    return next((int.from_bytes(body[:4], "big") or 1 for kind, body in png_chunks(data) if kind == b"acTL"), 1)
+
+
 def png_film(data: bytes, max_frames: int) -> Film:
     """Read how a PNG moves; one that does not has one frame.
 
