@@ -1,5 +1,6 @@
 """Profile, EXIF and XMP of pixels that libvips did not decode itself, put where it would have put them."""
 
+import io
 from typing import TYPE_CHECKING
 
 from mediamill.operations.images._vips import blob, set_blob, vips
@@ -28,28 +29,45 @@ def embed(
         set_blob(image, "icc-profile-data", icc)
     if xmp:
         set_blob(image, "xmp-data", xmp)
-    if exif:
-        _embed_exif(image, exif.removeprefix(_EXIF_HEAD))
+    if exif and len(exif) <= _LARGEST_EXIF:
+        # Setting the block makes libvips parse it into fields, which is how parts of it can be left out.
+        set_blob(image, "exif-data", _EXIF_HEAD + exif.removeprefix(_EXIF_HEAD))
     return image
 
 
-def _embed_exif(image: "pyvips.Image", exif: bytes) -> None:
-    """Put EXIF into an image as a block and as fields, which is how parts of it can be left out."""
-    if len(exif) > _LARGEST_EXIF:
-        return
-    carrier = _carrier(_EXIF_HEAD + exif)
-    block = blob(carrier, "exif-data") if carrier.get_typeof("exif-data") else None
-    if block is None:
-        return
-    set_blob(image, "exif-data", block)
-    for field in carrier.get_fields():
-        if field.startswith("exif-ifd"):
-            image.set_type(vips().GValue.gstr_type, field, carrier.get(field))
-
-
-def _carrier(body: bytes) -> "pyvips.Image":
-    """Return the header of a JPEG of one pixel with an EXIF segment: libvips parses EXIF nowhere but in its loaders."""
+def exif_of(image: "pyvips.Image") -> bytes | None:
+    """Return the EXIF an image's encoder would write, without the head it has in a JPEG; None where there is none."""
+    if image.get_typeof("exif-data") == 0:
+        return None
     library = vips()
-    pixel: bytes = library.Image.black(1, 1).jpegsave_buffer(keep="none")
-    segment = b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
-    return library.Image.jpegload_buffer(pixel[:2] + segment + pixel[2:])
+    carrier = library.Image.black(1, 1).copy()
+    set_blob(carrier, "exif-data", blob(image, "exif-data") or b"")
+    kept = set(image.get_fields())
+    for field in carrier.get_fields():
+        if field.startswith("exif-ifd") and field not in kept:
+            carrier.remove(field)
+    coded = library.Image.jpegload_buffer(carrier.jpegsave_buffer(keep="exif"))
+    found = blob(coded, "exif-data")
+    return None if found is None else found.removeprefix(_EXIF_HEAD)
+
+
+def exif_of_tiff(data: bytes) -> bytes | None:
+    """Return what a TIFF's first directory says that has nothing to do with how its picture is stored, as EXIF.
+
+    Its orientation is among what is left out: decoders obey it. None where nothing is said, or it cannot be read.
+    """
+    from PIL import Image
+
+    from mediamill.operations.images import _exif_tags as tags
+
+    # Sizes have been checked; nothing is decoded here.
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        with Image.open(io.BytesIO(data), formats=["TIFF"]) as picture:
+            exif = picture.getexif()
+            for tag in list(exif):
+                if tags.is_structure(tag) or tag in (tags.ICC, tags.XMP, tags.IPTC, tags.PHOTOSHOP, tags.ORIENTATION):
+                    del exif[tag]
+            return exif.tobytes() if len(exif) else None
+    except Exception:  # Pillow's parser raises what it comes upon; a picture with broken EXIF is still a picture
+        return None

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from mediamill.operations.images import _avif_timing, _colour, _effort, _headers, _pillow
+from mediamill.operations.images import _avif_timing, _colour, _effort, _embedded, _headers, _pillow
+from mediamill.operations.images._exif_tiff_graft import grafted
 from mediamill.operations.images._params import Chroma, Format, ImageJob, Metadata, Rgba, parse_colour
 from mediamill.operations.images._vips import (
     blob,
@@ -177,6 +178,9 @@ def encode(image: "pyvips.Image", code: Encoding, motion: Motion | None = None) 
     data: bytes = getattr(image, save)(keep=_KEEP[code.metadata], **options(code))
     if motion is not None and code.format == "webp":
         return _headers.with_webp_delays(data, motion.delays)
+    if code.format == "tiff" and code.metadata in ("copyright", "all"):
+        exif = _embedded.exif_of(image)
+        return data if exif is None else grafted(exif, data)
     if code.format == "png":
         return _effort.smaller_png(data, code.effort, interlaced=bool(code.progressive))
     return data

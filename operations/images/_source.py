@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from mediamill.operations.contract import Blob, Limits
-from mediamill.operations.images import _avif_timing, _headers, _heif, _icc, _pillow, _psd, _svg, _xmp
+from mediamill.operations.images import _avif_timing, _embedded, _headers, _heif, _icc, _pillow, _psd, _svg, _xmp
 from mediamill.operations.images._facts import Facts, check, check_budget
 from mediamill.operations.images._vips import blob, has, integer, is_out_of_memory, out_of_memory, set_blob, vips
 from mediamill.operations.sniff import decodable_images, sniff
@@ -113,6 +113,8 @@ class Source(Struct, frozen=True):
             image.remove(_XMP)
             if plain is not None:
                 set_blob(image, _XMP, plain)
+        if facts.format == "tiff" and facts.has_exif:
+            image = _embedded.embed(image, exif=_embedded.exif_of_tiff(self.data))
         if facts.format in _CODED_COLOURS and blob(image, _PROFILE) != facts.icc:
             image = image.copy()
             if facts.icc is None:
@@ -204,7 +206,7 @@ def _facts(image: "pyvips.Image", data: bytes, format_name: str, limits: Limits)
         scans=_headers.jpeg_scans(data) if many_scans else 1,
         hdr=hdr,
         gain_map=format_name == "jpeg" and any(name in data for name in _GAIN_MAPS),
-        has_exif=has(image, "exif-data"),
+        has_exif=_embedded.exif_of_tiff(data) is not None if format_name == "tiff" else has(image, "exif-data"),
         has_xmp=has(image, "xmp-data"),
         has_iptc=has(image, "iptc-data"),
     )
