@@ -1,3 +1,5 @@
+import io
+
 import pytest
 from PIL import Image
 
@@ -12,9 +14,19 @@ def exif():
     made[OWNER], made[MAKE], made[0x0112] = "(c) Somebody", "Camera", 6
     made.get_ifd(GPS)[1] = "N"
     made.get_ifd(GPS)[2] = (48.0, 51.0, 0.0)
-    read = Image.Exif()  # as a file has it: Pillow's TIFF writer leaves out directories that were not read
-    read.load(made.tobytes())
-    return read
+    return made
+
+
+def saved(path, picture):
+    """Save a picture with EXIF; Pillow writes directories into a TIFF only where it has read them from a file."""
+    picture = Image.frombytes(picture.mode, picture.size, picture.tobytes())
+    if path.suffix == ".jpg":
+        picture.save(path, exif=exif().tobytes(), quality=90)
+        return
+    carrier = io.BytesIO()
+    picture.save(carrier, "JPEG", exif=exif().tobytes())
+    with Image.open(carrier) as read:
+        picture.save(path, exif=read.getexif())
 
 
 @pytest.mark.parametrize(
@@ -25,7 +37,7 @@ def exif():
 @pytest.mark.parametrize("suffix", ["tiff", "jpg", "png"])
 def test_what_of_exif_goes_into_and_comes_out_of_tiff(done, sample, tmp_path, metadata, kept, source, suffix):
     with Image.open(sample("photo.tiff")) as image:
-        image.save(tmp_path / f"in.{source}", exif=exif())
+        saved(tmp_path / f"in.{source}", image)
     done("convert", input=tmp_path / f"in.{source}", output=tmp_path / f"a.{suffix}", metadata=metadata)
     with Image.open(tmp_path / f"a.{suffix}") as image:
         image.load()
@@ -34,15 +46,14 @@ def test_what_of_exif_goes_into_and_comes_out_of_tiff(done, sample, tmp_path, me
         assert found.get(0x0112, 1) == 1
 
 
-@pytest.mark.parametrize("size", [(400, 267)])
-def test_a_tiff_with_exif_is_the_same_picture(done, sample, tmp_path, pixels, distance, size):
+def test_a_tiff_with_exif_is_the_same_picture(done, sample, tmp_path, pixels, distance):
     with Image.open(sample("photo.tiff")) as image:
-        image.save(tmp_path / "in.tiff", exif=exif(), compression="tiff_lzw")
+        saved(tmp_path / "in.tiff", image)
     done("convert", input=tmp_path / "in.tiff", output=tmp_path / "a.tiff", metadata="all")
     done("convert", input=tmp_path / "a.tiff", output=tmp_path / "a.png")
     done("convert", input=tmp_path / "in.tiff", output=tmp_path / "b.png")
     assert distance(pixels(tmp_path / "a.png"), pixels(tmp_path / "b.png")) == 0
-    assert pixels(tmp_path / "a.png").shape[:2] in (size, size[::-1])
+    assert pixels(tmp_path / "a.png").shape[:2] == (400, 267)  # turned
 
 
 @pytest.mark.parametrize(
@@ -63,7 +74,7 @@ def test_nothing_is_nothing():
 
 def test_broken_exif_of_a_tiff_is_left_out(done, sample, tmp_path):
     with Image.open(sample("photo.tiff")) as image:
-        image.save(tmp_path / "in.tiff", exif=exif())
+        saved(tmp_path / "in.tiff", image)
     data = bytearray((tmp_path / "in.tiff").read_bytes())
     at = data.index(b"\x25\x88\x04\x00\x01\x00\x00\x00")
     data[at + 8 : at + 12] = b"\xff\xff\xff\x7f"
