@@ -211,6 +211,9 @@ CPU ms a megapixel, one thread, the encoder alone; bytes relative to the default
 SSIMULACRA2 for JPEG, WebP and AVIF, as they come for the lossless ones and GIF. The defaults are the last step up to
 which a doubling of CPU saves at least 10 % of the bytes; GIF's is the first with its better palettes.
 
+Trellis quantisation serves another measure than SSIMULACRA2: below quality 75 it saves 3 to 5 %, at 85 and above,
+and on small pictures, next to nothing.
+
 {heading}
 """
 
