@@ -29,12 +29,12 @@ DEFAULT_ROUNDS = 8
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run as a command; return 0, or 1 where a case could not be measured. A bound that is not met is no failure."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     if options.list:
         sys.stdout.writelines(f"{name:<12}{case(name).TITLE}\n" for name in names())
         return 0
     if unknown := sorted(set(options.cases) - set(names())):
-        _parser().error(f"no case is called {unknown[0]!r}; there are {', '.join(names())}")
+        parser().error(f"no case is called {unknown[0]!r}; there are {', '.join(names())}")
     with tempfile.TemporaryDirectory(prefix="mediamill-bench-") as folder:
         bench = prepare(options, Path(folder).resolve())
         facts = machine.describe(bench) | {"rounds": bench.rounds, "quick": bench.quick}
@@ -67,7 +67,6 @@ def prepare(options: argparse.Namespace, work: Path) -> Bench:
     photo = options.photo.resolve() if options.photo else samples.default_photo(work)
     return Bench(
         photo=photo,
-        photos=samples.photos(options.photos.resolve()) if options.photos else (photo,),
         work=work,
         mediamill=engine,
         sharp=folder,
@@ -75,6 +74,7 @@ def prepare(options: argparse.Namespace, work: Path) -> Bench:
         rounds=options.rounds or (1 if options.quick else DEFAULT_ROUNDS),
         quick=options.quick,
         env=environment(work),
+        photos=samples.folder(options.photos) if options.photos else (photo,),
     )
 
 
@@ -91,22 +91,21 @@ def measure(bench: Bench, chosen: Sequence[str]) -> tuple[list[Row], dict[str, s
     return rows, failures
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="run.py", description="Measure mediamill side by side with its peers.")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="which cases (all if none is named)")
-    parser.add_argument("--list", action="store_true", help="say which cases there are, and measure nothing")
-    parser.add_argument("--photo", type=Path, metavar="FILE", help="a JPEG photo of your own; default: a made one")
-    parser.add_argument(
-        "--photos", type=Path, metavar="DIR", help="JPEG photos for the cases that need many; default: the one photo"
-    )
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"pairs a comparison; default: {DEFAULT_ROUNDS}")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(prog="run.py", description="Measure mediamill side by side with its peers.")
+    made.add_argument("cases", nargs="*", metavar="CASE", help="which cases (all if none is named)")
+    made.add_argument("--list", action="store_true", help="say which cases there are, and measure nothing")
+    made.add_argument("--photo", type=Path, metavar="FILE", help="a JPEG photo of your own; default: a made one")
+    made.add_argument("--photos", type=Path, metavar="DIR", help="a folder of photos, for cases that take many")
+    made.add_argument("--rounds", type=int, metavar="N", help=f"pairs a comparison; default: {DEFAULT_ROUNDS}")
+    made.add_argument(
         "--sharp", type=Path, metavar="DIR", help="a folder that has node_modules/sharp; default: build/peers"
     )
-    parser.add_argument("--mediamill", type=Path, metavar="PATH", help="an installed mediamill command to measure")
-    parser.add_argument("--quick", action="store_true", help="do next to nothing, to see that it works; judges nothing")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="also write everything to a file, as JSON")
-    return parser
+    made.add_argument("--mediamill", type=Path, metavar="PATH", help="an installed mediamill command to measure")
+    made.add_argument("--quick", action="store_true", help="do next to nothing, to see that it works; judges nothing")
+    made.add_argument("--json", type=Path, metavar="OUT", help="also write everything to a file, as JSON")
+    return made
 
 
 def _report(facts: dict[str, Any], rows: Sequence[Row], failures: dict[str, str]) -> dict[str, Any]:

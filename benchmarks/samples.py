@@ -20,16 +20,9 @@ def default_photo(folder: Path) -> Path:
     return made
 
 
-def photos(folder: Path) -> tuple[Path, ...]:
-    """Return the JPEG photos of a folder, by name.
-
-    Raises:
-        FileNotFoundError: There are none.
-    """
-    found = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg")))
-    if not found:
-        raise FileNotFoundError(f"no .jpg in {folder}")
-    return found
+def folder(path: Path) -> tuple[Path, ...]:
+    """Return the JPEGs and PNGs of a folder, by name."""
+    return tuple(sorted(one.resolve() for one in path.iterdir() if one.suffix in (".jpg", ".jpeg", ".png")))
 
 
 def small(photo: Path, folder: Path, width: int) -> Path:

@@ -123,7 +123,7 @@ def sniff(data: bytes) -> Kind:
     return _KINDS[name] if name else UNKNOWN
 
 
-UNDECODABLE = ("jxl", "heic")
+UNDECODABLE = ("jxl",)
 """Pictures that are told apart but have no decoder here."""
 
 

@@ -8,6 +8,10 @@ The rules, by `metadata`:
 - CMYK and Lab become sRGB; CMYK with a profile stays what it is under `all` in JPEG and TIFF.
 - GIF and ICO cannot hold a profile, so what goes there is converted.
 
+Profiles with tables are converted by their perceptual intent, which keeps the steps between colours no screen shows.
+Matrix profiles, such as Display P3, have one way only: colours outside sRGB end on its edge. Lab comes without profile
+and is taken relative to paper. Black points are not matched: what is black in ink stays the ink's black.
+
 Sixteen bits stay in PNG and TIFF, and are rounded to eight elsewhere.
 """
 
@@ -27,6 +31,7 @@ _PROFILE_FORMATS: tuple[Format, ...] = ("jpeg", "png", "webp", "avif", "tiff")
 _CMYK_FORMATS: tuple[Format, ...] = ("jpeg", "tiff")
 _PROFILE = "icc-profile-data"
 _SPACES = {"RGB ": ("srgb", "rgb16", "scrgb"), "GRAY": ("b-w", "grey16"), "CMYK": ("cmyk",)}
+_LABS = ("lab", "labs", "labq")
 _PLAIN = ("srgb", "rgb16", "b-w", "grey16", "cmyk")
 
 _SRGB_PRIMARIES = {
@@ -87,7 +92,9 @@ def normalise(image: "pyvips.Image") -> "pyvips.Image":
     if image.interpretation == "multiband":
         image = _named(image)
     deep = image.format not in ("uchar", "char")
-    if image.interpretation not in _PLAIN:
+    if image.interpretation in _LABS:
+        image = _from_lab(image, deep=deep)
+    elif image.interpretation not in _PLAIN:
         image = image.colourspace("rgb16" if deep else "srgb")
     elif image.interpretation == "cmyk" and deep:
         image = (image >> 8).cast("uchar").copy(interpretation="cmyk")
@@ -223,6 +230,14 @@ def _to_depth(image: "pyvips.Image", deep: bool) -> "pyvips.Image":
     if image.format != "ushort" or deep:
         return image
     return image.colourspace("b-w" if image.interpretation == "grey16" else "srgb")
+
+
+def _from_lab(image: "pyvips.Image", *, deep: bool) -> "pyvips.Image":
+    """Convert Lab to sRGB as what it is in files, Lab of D50; libvips' own conversion takes it for that of D65."""
+    image = without_profile(image.colourspace("lab"))
+    return without_profile(
+        image.icc_export(output_profile="srgb", pcs="lab", intent="relative", depth=16 if deep else 8)
+    )
 
 
 def _named(image: "pyvips.Image") -> "pyvips.Image":

@@ -4,7 +4,7 @@ After GIF89a, ITU T.81, the PNG specification (third edition), ISO/IEC 14496-12 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -16,14 +16,15 @@ MAX_GIF_BLOCKS = 4_000_000
 MAX_BOXES = 10_000
 """Boxes of an ISO base media file that are looked at."""
 
-_TIMING = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl"))
+_PROPERTIES = frozenset((b"iprp", b"ipco"))
+_HASTE, _CALM = 10, 100
+"""Milliseconds up to which libvips, as browsers, takes a delay for none, and what it makes of it."""
+
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 """A marker that ends a scan's data: neither a stuffed byte, nor a restart, nor filling."""
 
 _MARKERS_WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
-_PQ, _HLG = 16, 18
-_TRANSFERS = {_PQ: "pq", _HLG: "hlg"}
 
 
 class Gif(Struct, frozen=True):
@@ -38,6 +39,18 @@ class Gif(Struct, frozen=True):
     width: int
     height: int
     frames: int
+
+
+class Film(Struct, frozen=True):
+    """How an animated PNG moves.
+
+    Attributes:
+        delays: Milliseconds each frame is shown.
+        loop: How often it runs, 0 for ever.
+    """
+
+    delays: tuple[int, ...]
+    loop: int
 
 
 class Icon(Struct, frozen=True):
@@ -74,12 +87,12 @@ def jpeg_scans(data: bytes) -> int:
     return scans
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield type and body of each chunk before the first pixels."""
+def png_chunks(data: bytes, *, all_of_them: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    """Yield type and body of each chunk before the first pixels, or of each there is."""
     at = 8
     while at + 8 <= len(data):
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        if kind in (b"IDAT", b"IEND"):
+        if kind == b"IEND" or (kind == b"IDAT" and not all_of_them):
             return
         yield kind, data[at + 8 : at + 8 + size]
         at += size + 12
@@ -90,17 +103,53 @@ def png_frames(data: bytes) -> int:
     return next((int.from_bytes(body[:4], "big") or 1 for kind, body in png_chunks(data) if kind == b"acTL"), 1)
 
 
-def hdr(data: bytes, format_name: str) -> tuple[str, int] | None:
-    """Return how a PNG, AVIF or HEIC codes its light for HDR: `pq` or `hlg`, and its primaries by ITU-T H.273."""
+def png_film(data: bytes, max_frames: int) -> Film:
+    """Read how a PNG moves; one that does not has one frame.
+
+    Args:
+        data: The file.
+        max_frames: Where counting may stop, one above.
+    """
+    control = next((body for kind, body in png_chunks(data) if kind == b"acTL" and len(body) >= 8), None)
+    if control is None:
+        return Film((0,), 0)
+    delays: list[int] = []
+    for kind, body in png_chunks(data, all_of_them=True):
+        if kind == b"fcTL" and len(body) >= 24:
+            numerator, denominator = int.from_bytes(body[20:22], "big"), int.from_bytes(body[22:24], "big")
+            delays.append(round(1000 * numerator / (denominator or 100)))
+            if len(delays) > max_frames:
+                break
+    told = int.from_bytes(control[:4], "big")
+    return Film(tuple(delays[:told]) or (0,), int.from_bytes(control[4:8], "big"))
+
+
+def codes(data: bytes, format_name: str) -> tuple[int, int]:
+    """Return a PNG's or AVIF's primaries and transfer curve by ITU-T H.273, 2 where it says nothing."""
     if format_name == "png":
-        code = next((body for kind, body in png_chunks(data) if kind == b"cICP" and len(body) >= 4), b"\0\0")
-        primaries, transfer = code[0], code[1]
-    else:
-        at = data.find(b"colrnclx", 0, 1 << 20)
-        code = data[at + 8 : at + 12] if at >= 0 else b""
-        primaries, transfer = int.from_bytes(code[:2], "big"), int.from_bytes(code[2:], "big")
-    name = _TRANSFERS.get(transfer)
-    return None if name is None else (name, primaries)
+        found = next((body for kind, body in png_chunks(data) if kind == b"cICP" and len(body) >= 4), None)
+        return (2, 2) if found is None else (found[0], found[1])
+    meta = next((body[4:] for kind, body in boxes(data, frozenset()) if kind == b"meta"), b"")
+    for kind, body in boxes(meta, _PROPERTIES):
+        if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
+            return int.from_bytes(body[4:6], "big"), int.from_bytes(body[6:8], "big")
+    return 2, 2
+
+
+def bmp_profile(data: bytes) -> bytes | None:
+    """Return the profile embedded in a BMP of version 5."""
+    if _u32(data, 14) < 124 or data[70:74] != b"DEBM":
+        return None
+    start, size = 14 + _u32(data, 126), _u32(data, 130)
+    return data[start : start + size] or None
+
+
+def jp2_profile(data: bytes) -> bytes | None:
+    """Return the profile embedded in a JPEG 2000 (ISO/IEC 15444-1, I.5.3.3)."""
+    for kind, body in boxes(data, frozenset((b"jp2h",))):
+        if kind == b"colr" and body[:1] in (b"\2", b"\3"):
+            return body[3:] or None
+    return None
 
 
 def boxes(data: bytes, into: frozenset[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -129,29 +178,6 @@ def boxes(data: bytes, into: frozenset[bytes]) -> Iterator[tuple[bytes, bytes]]:
             yield kind, data[at + head : at + size]
 
 
-def avif_delays(data: bytes, max_frames: int) -> tuple[int, ...]:
-    """Return how many milliseconds each frame of an AVIF sequence is shown, empty where it is a still.
-
-    Args:
-        data: The file.
-        max_frames: Where counting may stop, one above.
-    """
-    if data[8:12] != b"avis":
-        return ()
-    scale = 1000
-    delays: list[int] = []
-    for kind, body in boxes(data, _TIMING):
-        if kind == b"mdhd":
-            at = 20 if body[:1] == b"\1" else 12
-            scale = int.from_bytes(body[at : at + 4], "big") or 1000
-        elif kind == b"stts":
-            for at in range(8, 8 + 8 * min(int.from_bytes(body[4:8], "big"), max_frames + 1), 8):
-                count, ticks = int.from_bytes(body[at : at + 4], "big"), int.from_bytes(body[at + 4 : at + 8], "big")
-                delays += [round(1000 * ticks / scale)] * min(count, max_frames + 1 - len(delays))
-            break  # a second track is the alpha of the first
-    return tuple(delays)
-
-
 def gif(data: bytes, max_frames: int) -> Gif:
     """Read a GIF's blocks.
 
@@ -160,7 +186,7 @@ def gif(data: bytes, max_frames: int) -> Gif:
         max_frames: Where counting may stop.
 
     Raises:
-        CorruptInput: It ends before its first image.
+        CorruptInput: It ends before its first image or within one.
         LimitExceeded: It is cut into absurdly many blocks.
     """
     width, height, frames, blocks = _u16(data, 6), _u16(data, 8), 0, 0
@@ -186,6 +212,8 @@ def gif(data: bytes, max_frames: int) -> Gif:
                 raise LimitExceeded(
                     f"The GIF is cut into more than {MAX_GIF_BLOCKS} blocks.", expected=f"at most {MAX_GIF_BLOCKS}"
                 )
+        if introducer == 0x2C and at >= len(data):
+            raise CorruptInput("The GIF is cut short within an image.")
         at += 1
     if not frames:
         raise CorruptInput("The GIF ends before its first image.")
@@ -200,6 +228,32 @@ def webp_frames(data: bytes) -> int:
         frames += data[at : at + 4] == b"ANMF"
         at += 8 + size + size % 2
     return max(frames, 1)
+
+
+def with_webp_delays(data: bytes, delays: Sequence[int]) -> bytes:
+    """Return a moving WebP that keeps each frame's delay: libvips writes 100 ms for those of up to 10.
+
+    Players may do so, too, but what a file says should outlive a conversion. Frames that were merged add up.
+
+    Args:
+        data: The file as libvips wrote it.
+        delays: Milliseconds of each frame it was given.
+    """
+    if all(delay > _HASTE for delay in delays):
+        return data
+    copy, at = bytearray(data), 12
+    left = list(delays)
+    while at + 8 <= len(data):
+        if data[at : at + 4] == b"ANMF":
+            written = int.from_bytes(data[at + 20 : at + 23], "little")
+            total = 0
+            while left and written > 0:
+                written -= left[0] if left[0] > _HASTE else _CALM
+                total += left.pop(0)
+            copy[at + 20 : at + 23] = total.to_bytes(3, "little")
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return bytes(copy)
 
 
 def icon(data: bytes) -> Icon:
@@ -222,6 +276,10 @@ def icon(data: bytes) -> Icon:
     alone = b"\x00\x00\x01\x00\x01\x00" + best[:12] + (22).to_bytes(4, "little") + body
     sides = [abs(int.from_bytes(body[at : at + 4], "little", signed=True)) for at in (4, 8)]
     return Icon(alone, False, len(entries), sides[0], (sides[1] + 1) // 2)
+
+
+def _u32(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 4], "little")
 
 
 def _u16(data: bytes, at: int) -> int:

@@ -77,8 +77,11 @@ def carry_out(prepared: Prepared, ctx: Context) -> dict[str, Any]:
     """Make a prepared job's outputs and return its metadata."""
     ctx.reserve(prepared.plan.memory_bytes)
     claimed = ctx.claim(prepared.plan)
-    _write(ctx, prepared, set(claimed))
-    return _metadata(prepared)
+    kept = _write(ctx, prepared, set(claimed))
+    found = _metadata(prepared)
+    if kept and prepared.work.source.facts.gain_map:
+        found["gain_map"] = "kept"
+    return found
 
 
 def check_outputs(fits: Iterable[Fit], limits: Limits) -> None:
@@ -99,11 +102,13 @@ def check_outputs(fits: Iterable[Fit], limits: Limits) -> None:
             )
 
 
-def _write(ctx: Context, prepared: Prepared, claimed: Collection[Target]) -> None:
+def _write(ctx: Context, prepared: Prepared, claimed: Collection[Target]) -> bool:
+    """Write the claimed outputs; return whether all of them have the source's gain map."""
     targets = prepared.plan.targets
     wanted = [index for index, target in enumerate(targets) if target in claimed]
+    kept = True
     if not wanted:
-        return
+        return False
     work = prepared.work
     work = msgspec.structs.replace(work, variants=tuple(work.variants[index] for index in wanted))
     for number, made in enumerate(render(work), 1):
@@ -111,7 +116,9 @@ def _write(ctx: Context, prepared: Prepared, claimed: Collection[Target]) -> Non
         if made.frames > 1:
             facts["frames"] = made.frames
         ctx.write(targets[wanted[made.index]], made.data, **facts)
+        kept = kept and made.gain_map
         ctx.progress(100 * number / len(wanted), f"{number} of {len(wanted)} outputs")
+    return kept
 
 
 def about(facts: Facts, *, still: bool) -> dict[str, Any]:
@@ -123,6 +130,8 @@ def about(facts: Facts, *, still: bool) -> dict[str, Any]:
     """
     width, height = facts.size
     found: dict[str, Any] = {"source_width": width, "source_height": height, "source_format": facts.format}
+    if facts.gain_map:
+        found["gain_map"] = "dropped"
     if facts.hdr is not None and facts.icc is None:
         found["tone_mapped"] = facts.hdr[0]
     if facts.frames > 1 and facts.format != "ico" and still:

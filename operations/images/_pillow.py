@@ -1,17 +1,18 @@
-"""Pictures libvips cannot read or write here, by way of Pillow: BMP, ICO, JPEG 2000, Photoshop, moving AVIF."""
+"""Pictures libvips cannot read or write here, by way of Pillow: BMP, ICO, JPEG 2000, moving AVIF and PNG."""
 
 import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.images._vips import is_out_of_memory, out_of_memory, set_blob, vips
+from mediamill.operations.images import _embedded
+from mediamill.operations.images._vips import is_out_of_memory, out_of_memory, vips
 from mediamill.protocol.errors import CorruptInput, MediaError
 
 if TYPE_CHECKING:
     import pyvips
     from PIL import Image
 
-_PLUGINS = {"bmp": "BMP", "ico": "ICO", "jp2": "JPEG2000", "psd": "PSD", "avif": "AVIF"}
+_PLUGINS = {"bmp": "BMP", "ico": "ICO", "jp2": "JPEG2000", "avif": "AVIF", "png": "PNG"}
 _DEEP = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I": 32, "F": 32}
 _PLAIN = {"L": "b-w", "LA": "b-w", "RGB": "srgb", "RGBA": "srgb", "CMYK": "cmyk"}
 
@@ -55,24 +56,24 @@ def decode(picture: "Image.Image") -> "pyvips.Image":
         image = _to_vips(picture)
     except Exception as error:
         raise decode_error(error) from None
-    profile = picture.info.get("icc_profile")
-    if profile:
-        set_blob(image, "icc-profile-data", profile)
-    return image
+    info = picture.info
+    return _embedded.embed(image, icc=info.get("icc_profile"), exif=info.get("exif"), xmp=info.get("xmp"))
 
 
-def frames(picture: "Image.Image", count: int) -> Iterator[tuple["pyvips.Image", int]]:
-    """Yield the frames of an animation with their durations in milliseconds.
+def frames(picture: "Image.Image", count: int) -> Iterator["pyvips.Image"]:
+    """Yield the frames of an animation, whole as they are shown.
 
     Raises:
-        CorruptInput: One is damaged.
+        CorruptInput: One is damaged or missing.
     """
-    for index in range(count):
+    # A PNG may have a picture for readers that cannot play it; Pillow counts it as a frame.
+    first = int(bool(getattr(picture, "default_image", False)))
+    for index in range(first, first + count):
         try:
             picture.seek(index)
         except Exception as error:
             raise decode_error(error) from None
-        yield decode(picture), round(float(picture.info.get("duration", 0) or 0))
+        yield decode(picture)
 
 
 def to_pillow(image: "pyvips.Image") -> "Image.Image":

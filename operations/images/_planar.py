@@ -7,7 +7,8 @@ there is. Where nothing is gained, or a file cannot be proven whole, the work go
 
 from collections.abc import Iterator
 
-from mediamill.operations.images._encode import MOZJPEG_EFFORT
+from mediamill.operations.images._effort import PROGRESSIVE_EFFORT
+from mediamill.operations.images._encode import FULL_CHROMA_QUALITY
 from mediamill.operations.images._jpeg_header import Header, eligible
 from mediamill.operations.images._planes import Chroma, Kernel, Planes, encode_jpeg, ladder, scale, upright
 from mediamill.operations.images._work import Made, Variant, Work, stored
@@ -24,9 +25,6 @@ DENSE = 0.14
 SMALLEST = 16
 """Pixels of a side below which chroma, at half of that, is too coarse to be sited; pixels cost nothing there."""
 
-_FULL_CHROMA_QUALITY = 90
-"""Quality from which JPEGs keep all chroma, as through pixels."""
-
 
 def accepts(work: Work) -> Header | None:
     """Return the header to decode by where a work gains from planes, else None."""
@@ -34,7 +32,7 @@ def accepts(work: Work) -> Header | None:
     plain = look.kernel == "lanczos3" and not look.linear and not look.sharpen
     if not (plain and work.source.decoder == "jpeg" and facts.icc is None and facts.hdr is None):
         return None
-    bare = not (facts.has_exif or facts.has_xmp or facts.has_iptc)
+    bare = not (facts.has_exif or facts.has_xmp or facts.has_iptc or facts.gain_map)
     if not all(_is_plain(variant, bare) for variant in work.variants) or kernel(work) is None:
         return None
     header = eligible(work.source.data)
@@ -83,7 +81,7 @@ def _is_plain(variant: Variant, bare: bool) -> bool:
     return (
         code.format == "jpeg"
         and not code.progressive
-        and 0 < code.effort < MOZJPEG_EFFORT
+        and 0 < code.effort < PROGRESSIVE_EFFORT
         and (bare or code.metadata in ("none", "icc"))
         and fit.scaled == fit.size
     )
@@ -91,7 +89,7 @@ def _is_plain(variant: Variant, bare: bool) -> bool:
 
 def _chroma(variant: Variant) -> Chroma:
     code = variant.code
-    full = code.quality >= _FULL_CHROMA_QUALITY if code.chroma == "auto" else code.chroma == "4:4:4"
+    full = code.quality >= FULL_CHROMA_QUALITY if code.chroma == "auto" else code.chroma == "4:4:4"
     return "444" if full else "420"
 
 

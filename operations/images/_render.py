@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mediamill.operations.images import _resample
+from mediamill.operations.images import _gain_map, _resample
 from mediamill.operations.images._colour import ALPHA_FORMATS
 from mediamill.operations.images._encode import (
     encode,
@@ -105,9 +105,17 @@ class _Stage:
         try:
             done = [self._page(page, variant) for page in pages]
             image = done[0] if len(done) == 1 else library.Image.arrayjoin(done, across=1)
-            data = encode(image, code, motion_of(self._source) if self._frames else None)
+            kept = _gain_map.keeps(self._source, code, variant.fit)
+            gain = _gain_map.scaled(self._source, variant.fit) if kept else None
+            data = encode(
+                image if gain is None else gain.announced(image),
+                code,
+                motion_of(self._source) if self._frames else None,
+            )
         except library.Error as error:
             raise self._blame(error) or encode_error(error, code) from None
+        if gain is not None:
+            return Made(index, gain.joined(data), 1, gain_map=True)
         return Made(index, data, frames_in(data, code.format, len(done)))
 
     def _page(self, page: "pyvips.Image", variant: Variant) -> "pyvips.Image":

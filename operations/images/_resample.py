@@ -112,7 +112,7 @@ def decode(source: Source, largest: Size, look: Look, *, frames: bool = False, s
     if look.linear:
         linear = (image.interpretation in ("b-w", "grey16"), image.format == "ushort")
         image = _colour.to_linear(image)
-    resampled = largest != stored or count > 1 or shared
+    resampled = largest != stored or shared
     if alpha and resampled and look.kernel != "nearest":
         image = premultiplied(image)
     else:

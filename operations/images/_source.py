@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from mediamill.operations.contract import Blob, Limits
-from mediamill.operations.images import _headers, _pillow, _svg
-from mediamill.operations.images._vips import blob, has, integer, is_out_of_memory, out_of_memory, vips
+from mediamill.operations.images import _avif_timing, _embedded, _headers, _heif, _icc, _pillow, _psd, _svg, _xmp
+from mediamill.operations.images._facts import Facts, check, check_budget
+from mediamill.operations.images._vips import blob, has, integer, is_out_of_memory, out_of_memory, set_blob, vips
 from mediamill.operations.sniff import decodable_images, sniff
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError, UnsupportedFormat
 from mediamill.protocol.results import text
@@ -19,72 +20,25 @@ from mediamill.protocol.results import text
 if TYPE_CHECKING:
     import pyvips
 
+__all__ = ["Facts", "Source", "check_budget", "open_source"]
+
 _LOADERS = {
     "jpeg": "jpegload_buffer", "png": "pngload_buffer", "webp": "webpload_buffer", "gif": "gifload_buffer",
-    "tiff": "tiffload_buffer", "avif": "heifload_buffer", "heic": "heifload_buffer", "svg": "svgload_buffer",
+    "tiff": "tiffload_buffer", "avif": "heifload_buffer", "svg": "svgload_buffer",
 }  # fmt: skip
 _DEPTHS = {"uchar": 8, "char": 8, "ushort": 16, "short": 16, "uint": 32, "int": 32, "float": 32, "double": 64}
+_DECODERS = {"heic": _heif.decode, "psd": _psd.decode}
+_PROFILES = {"bmp": _headers.bmp_profile, "jp2": _headers.jp2_profile}
 _ANIMATED = ("gif", "webp")
+_MOVED_BY_PILLOW = ("avif", "png")
+_CODED_COLOURS = ("png", "avif", "heic", "bmp", "jp2")
+_SHORT_CODES = ("avif", "heic")
+_PROFILE, _XMP = "icc-profile-data", "xmp-data"
+_GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496:-1", b"aux:hdrgainmap")
 MAX_EMBEDDED_PIXELS = 25_000_000
 """Pixels of all pictures inside a drawing: its decoder holds them all at once."""
 
 _UNDECODABLE = ("unsupported codec", "no decoding plugin", "unsupported feature", "decoder plugin")
-
-
-class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a picture's headers say.
-
-    Attributes:
-        format: Long name, as sniffed; `svg` for compressed drawings too.
-        width: Pixels as stored, before the orientation is applied.
-        height: Likewise.
-        orientation: EXIF's, 1..8.
-        bands: Channels as decoded.
-        alpha: Whether the last of them is alpha.
-        interpretation: libvips' name of the colour space.
-        depth: Bits per sample as stored.
-        frames: Frames, pages or pictures in the file.
-        animated: Whether they are frames in time that can be decoded.
-        delays: Milliseconds each frame is shown.
-        loop: How often the animation runs, 0 for ever.
-        icc: The embedded profile.
-        density: Pixels per millimetre.
-        scans: Of a progressive JPEG.
-        hdr: `pq` or `hlg` where the light is coded for HDR, and its primaries by ITU-T H.273.
-        screen: What other readers take for a GIF's size: what its frames reach over, at least.
-        has_exif, has_xmp, has_iptc: Whether there is such metadata.
-    """
-
-    format: str
-    width: int
-    height: int
-    orientation: int = 1
-    bands: int = 3
-    alpha: bool = False
-    interpretation: str = "srgb"
-    depth: int = 8
-    frames: int = 1
-    animated: bool = False
-    delays: tuple[int, ...] = ()
-    loop: int = 0
-    icc: bytes | None = None
-    density: float = 0.0
-    scans: int = 1
-    hdr: tuple[str, int] | None = None
-    has_exif: bool = False
-    has_xmp: bool = False
-    has_iptc: bool = False
-    screen: tuple[int, int] | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels as the picture is meant to be seen."""
-        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
-
-    @property
-    def vector(self) -> bool:
-        """Whether the picture has no pixels of its own."""
-        return self.format == "svg"
 
 
 class Source(Struct, frozen=True):
@@ -111,8 +65,10 @@ class Source(Struct, frozen=True):
         Returns:
             An image to be read once, from top to bottom.
         """
-        if self.decoder not in _LOADERS or (frames and self.decoder == "avif"):
-            return self._load_by_pillow(frames)
+        if self.decoder in _DECODERS:
+            return self._coloured(_DECODERS[self.decoder](self.data))
+        if self.decoder not in _LOADERS or (frames and self.decoder in _MOVED_BY_PILLOW):
+            return self._coloured(self._load_by_pillow(frames))
         options: dict[str, Any] = {}
         if shrink != 1:
             options["shrink"] = shrink
@@ -120,7 +76,7 @@ class Source(Struct, frozen=True):
             options["scale"] = scale
         if frames:
             options["n"] = -1
-        return _open(self.data, self.decoder, **options)
+        return self._coloured(_open(self.data, self.decoder, **options))
 
     def decode_error(self, error: Exception, *, frames: bool = False) -> MediaError | None:
         """Say what a failure somewhere behind `load` was, by decoding once more and nothing else.
@@ -146,8 +102,30 @@ class Source(Struct, frozen=True):
         picture = _pillow.open_picture(self.data, self.decoder)
         if not frames:
             return _pillow.decode(picture)
-        strip = [image for image, _ in _pillow.frames(picture, self.facts.frames)]
-        return vips().Image.arrayjoin(strip, across=1)
+        return vips().Image.arrayjoin(list(_pillow.frames(picture, self.facts.frames)), across=1)
+
+    def _coloured(self, image: "pyvips.Image") -> "pyvips.Image":
+        """Return a picture with the colours its header gave it, whatever the decoder made of that."""
+        facts = self.facts
+        if facts.gain_map and has(image, _XMP):
+            # The map itself does not come along; who keeps it says so anew.
+            image, plain = image.copy(), _xmp.without_gain_map(blob(image, _XMP) or b"")
+            image.remove(_XMP)
+            if plain is not None:
+                set_blob(image, _XMP, plain)
+        if facts.format == "tiff" and facts.has_exif:
+            image = _embedded.embed(image, exif=_embedded.exif_of_tiff(self.data))
+        if facts.format in _CODED_COLOURS and blob(image, _PROFILE) != facts.icc:
+            image = image.copy()
+            if facts.icc is None:
+                image.remove(_PROFILE)
+            else:
+                set_blob(image, _PROFILE, facts.icc)
+        if facts.format in _SHORT_CODES and 8 < facts.depth < 16 and image.format == "ushort":
+            # Decoders move ten bits up by six, so that white is not quite white.
+            top = 65_536 - (1 << 16 - facts.depth)
+            image = (image * (65_535 / top)).rint().cast("ushort").copy(interpretation=image.interpretation)
+        return image
 
 
 def open_source(opened: Blob, limits: Limits, threads: int | None = None, field: str = "input") -> Source:
@@ -182,33 +160,6 @@ def open_source(opened: Blob, limits: Limits, threads: int | None = None, field:
     return source
 
 
-def check_budget(facts: Facts, limits: Limits) -> None:
-    """Raise LimitExceeded where decoding a picture would cost more than the limits allow.
-
-    A drawing costs what it is rendered at, so only its outputs are held against the limits.
-    """
-    if facts.vector:
-        return
-    width, height = facts.screen or (facts.width, facts.height)
-    pixels = width * height
-    size = f"{width}x{height} pixels"
-    _check("max_side", max(width, height), limits.max_side, f"The picture has {size}")
-    _check("max_pixels", pixels, limits.max_pixels, f"The picture has {size}, {pixels} in all")
-    _check("max_frames", facts.frames, limits.max_frames, "The picture's frames or pages number")
-    if facts.animated:
-        total = pixels * facts.frames
-        _check("max_frame_pixels", total, limits.max_frame_pixels, f"The {facts.frames} frames of {size} have")
-    _check("max_scans", facts.scans, limits.max_scans, "The JPEG's scans number")
-
-
-def _check(name: str, value: int, limit: int, subject: str) -> None:
-    if value > limit:
-        amount = "" if str(value) in subject else f" {value}"
-        raise LimitExceeded(
-            f"{subject}{amount}, above {name} = {limit}.", received=value, expected=f"at most {limit} ({name})"
-        )
-
-
 def _read_raster(data: bytes, format_name: str, limits: Limits) -> Source:
     """Read the header of a picture libvips decodes."""
     screen = None
@@ -224,13 +175,17 @@ def _read_raster(data: bytes, format_name: str, limits: Limits) -> Source:
 def _facts(image: "pyvips.Image", data: bytes, format_name: str, limits: Limits) -> Facts:
     frames, animated = integer(image, "n-pages", 1), False
     delays: tuple[int, ...] = ()
+    loop = integer(image, "loop")
     if format_name == "png":
-        frames = _headers.png_frames(data)
+        film = _headers.png_film(data, limits.max_frames)
+        frames, animated, delays, loop = len(film.delays), len(film.delays) > 1, film.delays, film.loop
     elif format_name == "avif":
-        delays = _headers.avif_delays(data, limits.max_frames)
+        delays, loop = _avif_timing.delays(data, limits.max_frames), _avif_timing.loop(data)
         frames, animated = len(delays) or frames, len(delays) > 1
     elif format_name in _ANIMATED and frames > 1:
         animated, delays = True, tuple(image.get("delay")) if has(image, "delay") else ()
+    codes = _headers.codes(data, format_name) if format_name in ("png", "avif") else (2, 2)
+    hdr, icc = _icc.colours(blob(image, _PROFILE), codes, format_name)
     many_scans = format_name == "jpeg" and integer(image, "jpeg-multiscan")
     orientation = integer(image, "orientation", 1)
     return Facts(
@@ -245,15 +200,42 @@ def _facts(image: "pyvips.Image", data: bytes, format_name: str, limits: Limits)
         frames=frames,
         animated=animated,
         delays=delays,
-        loop=integer(image, "loop"),
-        icc=blob(image, "icc-profile-data"),
+        loop=loop,
+        icc=icc,
         density=float(image.xres) if image.xres > 1 else 0.0,
         scans=_headers.jpeg_scans(data) if many_scans else 1,
-        hdr=_headers.hdr(data, format_name) if format_name in ("png", "avif", "heic") else None,
-        has_exif=has(image, "exif-data"),
+        hdr=hdr,
+        gain_map=format_name == "jpeg" and any(name in data for name in _GAIN_MAPS),
+        has_exif=_embedded.exif_of_tiff(data) is not None if format_name == "tiff" else has(image, "exif-data"),
         has_xmp=has(image, "xmp-data"),
         has_iptc=has(image, "iptc-data"),
     )
+
+
+def _read_heic(data: bytes, _format: str, limits: Limits) -> Source:
+    if _heif.is_av1(data):
+        return _read_raster(data, "avif", limits)
+    header = _heif.read_header(data)
+    hdr, icc = _icc.colours(header.icc, header.codes, "heic")
+    names = ("b-w", "srgb") if header.depth <= 8 else ("grey16", "rgb16")
+    facts = Facts(
+        format="heic",
+        width=header.width,
+        height=header.height,
+        bands=header.bands,
+        alpha=header.alpha,
+        interpretation=names[header.bands > 2],
+        depth=header.depth,
+        frames=header.pictures,
+        icc=icc,
+        hdr=hdr,
+        gain_map=header.gain_map,
+        has_exif=header.has_exif,
+        has_xmp=header.has_xmp,
+    )
+    check_budget(facts, limits)
+    check_budget(msgspec.structs.replace(facts, screen=header.coded), limits)
+    return Source(data, facts, "heic")
 
 
 def _read_drawing(data: bytes, format_name: str, limits: Limits) -> Source:
@@ -277,7 +259,7 @@ def _check_embedded(pictures: list[bytes], limits: Limits) -> None:
             facts = _read_raster(data, name, limits).facts
             check_budget(facts, limits)
             pixels += facts.width * facts.height
-    _check("max_embedded_pixels", pixels, MAX_EMBEDDED_PIXELS, "The pixels embedded in the drawing number")
+    check("max_embedded_pixels", pixels, MAX_EMBEDDED_PIXELS, "The pixels embedded in the drawing number")
 
 
 def _read_icon(data: bytes, _format: str, limits: Limits) -> Source:
@@ -289,19 +271,38 @@ def _read_icon(data: bytes, _format: str, limits: Limits) -> Source:
     return _read_by_pillow(icon.data, "ico", limits)
 
 
+def _read_psd(data: bytes, _format: str, _limits: Limits) -> Source:
+    header = _psd.read_header(data)
+    facts = Facts(
+        format="psd",
+        width=header.width,
+        height=header.height,
+        bands=header.bands,
+        alpha=header.alpha,
+        interpretation=header.interpretation,
+        depth=header.depth,
+        icc=header.icc,
+        has_exif=header.exif is not None,
+        has_xmp=header.xmp is not None,
+    )
+    return Source(data, facts, "psd")
+
+
 def _read_by_pillow(data: bytes, format_name: str, _limits: Limits) -> Source:
     picture = _pillow.open_picture(data, format_name)
     bands = picture.getbands()
-    spaces = {"L": "b-w", "C": "cmyk", "I": "grey16"}
+    spaces = {"L": "b-w", "1": "b-w", "C": "cmyk", "I": "grey16"}
+    alpha = bands[-1] == "A" or "transparency" in picture.info
+    find = _PROFILES.get(format_name)
     facts = Facts(
         format=format_name,
         width=picture.width,
         height=picture.height,
-        bands=len(bands),
-        alpha=bands[-1] == "A" or "transparency" in picture.info,
+        bands=3 + alpha if bands[0] == "P" else len(bands),
+        alpha=alpha,
         interpretation=spaces.get(bands[0], "srgb"),
         depth=_pillow.depth(picture),
-        icc=picture.info.get("icc_profile") or None,
+        icc=find(data) if find else None,
         has_exif="exif" in picture.info,
         has_xmp="xmp" in picture.info,
     )
@@ -312,9 +313,10 @@ _READERS = {
     "svg": _read_drawing,
     "svgz": _read_drawing,
     "ico": _read_icon,
+    "heic": _read_heic,
     "bmp": _read_by_pillow,
     "jp2": _read_by_pillow,
-    "psd": _read_by_pillow,
+    "psd": _read_psd,
 }
 
 

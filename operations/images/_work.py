@@ -49,11 +49,13 @@ class Made(Struct, frozen=True):
         index: Of its variant.
         data: The file.
         frames: In the file, 1 for a still.
+        gain_map: Whether the source's gain map is in it.
     """
 
     index: int
     data: bytes
     frames: int
+    gain_map: bool = False
 
 
 def moves(source: Source, code: Encoding) -> bool:

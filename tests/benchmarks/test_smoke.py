@@ -29,6 +29,7 @@ FIELDS = {
     "note",
 }
 WORK = {
+    "effort": 12,
     "ladder": 3,
     "memory": 4,
     "noop": 2,

@@ -82,9 +82,14 @@ def test_lossless_is_without_loss(done, sample, tmp_path, pixels, distance, form
     result = done(
         "convert", input=sample("palette.png"), output_dir=tmp_path, format=format_name, lossless=True, effort=1
     )
-    assert distance(pixels(result.outputs[0].path), pixels(sample("palette.png"))) <= (
-        1 if format_name == "avif" else 0
-    )
+    assert distance(pixels(result.outputs[0].path), pixels(sample("palette.png"))) == 0
+
+
+@pytest.mark.parametrize("format_name", ["webp", "avif"])
+def test_lossless_keeps_even_hidden_colours(done, sample, tmp_path, format_name):
+    done("convert", input=sample("alpha.png"), output=tmp_path / f"a.{format_name}", lossless=True, effort=1)
+    with Image.open(tmp_path / f"a.{format_name}") as made, Image.open(sample("alpha.png")) as source:
+        assert (np.asarray(made.convert("RGBA")) == np.asarray(source)).all()
 
 
 def test_jpeg_cannot_be_lossless(job, sample, tmp_path):
@@ -180,3 +185,45 @@ def test_an_encoder_that_refuses_is_not_the_inputs_fault(code, sample, tmp_path,
     monkeypatch.setitem(_encode._SAVERS, "webp", ("webpsave_buffer", lambda _: {"nonsense": True}))
     assert code("convert", input=sample("photo.png"), output=tmp_path / "a.webp") == "encode_failed"
     assert not (tmp_path / "a.webp").exists()
+
+
+@pytest.mark.parametrize("effort", [0, 2, 4, 6, 8])
+def test_effort_does_not_change_the_look_of_jpegs(done, sample, tmp_path, pixels, distance, effort):
+    """Better quantisation tables would at the same number; so each gets the number that looks the same."""
+    done("resize", input=sample("photo.png"), output=tmp_path / "plain.png", widths=[300])
+    wanted = pixels(tmp_path / "plain.png")
+    errors = []
+    for chosen in (1, effort):
+        fields = {"output": tmp_path / "a.jpg", "widths": [300], "quality": 70, "effort": chosen}
+        done("resize", input=sample("photo.png"), **fields)
+        errors.append(distance(pixels(tmp_path / "a.jpg"), wanted))
+    assert abs(errors[1] / errors[0] - 1) < 0.3
+
+
+@pytest.mark.parametrize(("effort", "marker"), [(0, b"\xff\xc0"), (3, b"\xff\xc0"), (4, b"\xff\xc2"), (9, b"\xff\xc2")])
+def test_effort_makes_jpegs_progressive_unless_told_otherwise(done, sample, tmp_path, effort, marker):
+    fields = {"input": sample("photo.png"), "output": tmp_path / "a.jpg", "widths": [64], "effort": effort}
+    done("resize", **fields)
+    assert marker in (tmp_path / "a.jpg").read_bytes()
+    done("resize", progressive=False, **fields)
+    assert b"\xff\xc0" in (tmp_path / "a.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["alpha.png", "gray16.png", "palette.png", "onebit.png", "gray-alpha.png", "p3.png"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_oxipng_keeps_pixels_and_profile(done, sample, tmp_path, name, progressive):
+    for effort in (0, 7):
+        output = tmp_path / f"{effort}.png"
+        done("convert", input=sample(name), output=output, effort=effort, progressive=progressive)
+    with Image.open(tmp_path / "0.png") as plain, Image.open(tmp_path / "7.png") as small:
+        assert small.info.get("icc_profile") == plain.info.get("icc_profile")
+        assert bool(small.info.get("interlace")) == progressive
+        mode = "I;16" if plain.mode == "I;16" else "RGBA"
+        assert (np.asarray(small.convert(mode)) == np.asarray(plain.convert(mode))).all()
+    assert (tmp_path / "7.png").stat().st_size < (tmp_path / "0.png").stat().st_size
+
+
+def test_icons_keep_true_colours_at_every_effort(done, sample, tmp_path):
+    done("resize", input=sample("flat.png"), output=tmp_path / "a.ico", width=64, effort=9)
+    data = (tmp_path / "a.ico").read_bytes()
+    assert data[22 + 25] in (2, 6)  # the colour type of the PNG inside
