@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from mediamill.operations.images import _stripping
 from mediamill.operations.images._candidate import Candidate, Task
 from mediamill.operations.images._exact import same_pixels
@@ -18,17 +20,21 @@ from mediamill.protocol.errors import MediaError
 ZOPFLI_PIXELS = 250_000
 """Up to here, at the highest efforts, PNGs are deflated by Zopfli too."""
 
+_QUICK_EFFORT = 4
 _OXIPNG_LEVELS = (0, 1, 1, 2, 2, 2, 3, 4, 5, 6)
 """By effort."""
 
 
-def lossless(task: Task, kept: Kept) -> Candidate | None:
+def lossless(task: Task, kept: Kept, *, quick: bool = False) -> Candidate | None:
     """Return the smallest file with the same samples; None where none is smaller than the original.
 
     Args:
         task: The file.
         kept: What stays of its metadata.
+        quick: Whether about the smallest will do, because it is only to be compared with.
     """
+    if quick:
+        task = msgspec.structs.replace(task, effort=min(_QUICK_EFFORT, task.effort or _QUICK_EFFORT))
     best: Candidate | None = None
     size = len(task.data)
     for candidate in _CANDIDATES.get(task.source.facts.format, _no_candidates)(task, kept):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyvips
 
 TABLES = (5, 2, 4)
-"""mozjpeg's numbers of the tables that win: by Klein, Silverstein and Carney; for MS-SSIM; by Ahumada, Watson, Peterson."""
+"""mozjpeg's numbers of the tables that win: Klein, Silverstein and Carney; MS-SSIM; Ahumada, Watson, Peterson."""
 
 _ANNEX_K_SUM = 3688
 """Of the luma table of ITU-T T.81 annex K, which quality 50 stands for."""

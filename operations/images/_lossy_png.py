@@ -1,7 +1,9 @@
 """PNGs of few colours: the smallest palette, and the dithering, with which a picture still looks as it did."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from mediamill.operations.images import _colour, _quantize, _stripping
 from mediamill.operations.images._candidate import Candidate, Task
@@ -13,41 +15,54 @@ from mediamill.operations.images._stripping import Kept
 if TYPE_CHECKING:
     import pyvips
 
-DITHERINGS = (0.0, 0.5, 1.0)
-MOST = 256
-_SPEED, _BEST_SPEED = 4, 1
-"""libimagequant's, for the search and for the result."""
+Library = Literal["imagequant", "libvips"]
 
-_FINALISTS = 2
-_VIPS_EFFORT = 10
-_MORE = 1.12
-"""How many more colours a whole picture gets where those of its sample do not do."""
+SAMPLE_PIXELS = 1 << 18
+"""Palettes are searched for on this many pixels at most."""
+
+_DITHERINGS = (0.0, 0.5, 1.0)
+_MOST: dict[Library, int] = {"imagequant": 256, "libvips": 100}
+"""The largest setting: colours, or libvips' own measure of what they have to be good for."""
+
+_BYTES_PER_POINT = 0.02
+"""How much a point of score costs, as a share of a file, roughly: what makes ways comparable before they are tuned."""
+
+_QUICK_EFFORT = 5
+_SMALL_PIXELS = 150_000
+_TRIES = 4
 
 
-class _Way:
-    """One way to make a palette: by which library, how many colours, how errors are spread."""
+class _Way(Struct, frozen=True):
+    """One way to make a palette: by which library, with which setting, how errors are spread."""
 
-    def __init__(self, library: str, colours: int, dithering: float) -> None:
-        self.library, self.colours, self.dithering = library, colours, dithering
+    library: Library
+    dithering: float
+    setting: int
 
-    def encode(self, image: "pyvips.Image", speed: int = _BEST_SPEED) -> bytes:
-        """Return a plain PNG."""
+    def encode(self, image: "pyvips.Image", *, best: bool) -> bytes:
+        """Return a plain PNG.
+
+        Args:
+            image: In sRGB, 8 bits.
+            best: Whether to take the time for the best palette.
+        """
         if self.library == "libvips":
             data: bytes = image.pngsave_buffer(
-                palette=True, colours=self.colours, dither=self.dithering, effort=_VIPS_EFFORT, Q=100, keep="none"
+                palette=True, Q=self.setting, dither=self.dithering, effort=10 if best else 7, keep="none"
             )
             return data
-        indexed = _quantize.quantize(image, self.colours, dithering=self.dithering, speed=speed)
+        speed = 1 if best else 4
+        indexed = _quantize.quantize(image, self.setting, dithering=self.dithering, speed=speed)
         assert indexed is not None  # no least quality was asked for
         return _quantize.png(indexed)
 
-    def more(self) -> "_Way":
-        """Return the same with some more colours."""
-        return _Way(self.library, min(MOST, max(self.colours + 4, round(self.colours * _MORE))), self.dithering)
+    def set_to(self, setting: int) -> "_Way":
+        """Return the same with another setting, within its range."""
+        return _Way(self.library, self.dithering, min(max(setting, 2), _MOST[self.library]))
 
     def __str__(self) -> str:
-        spread = f", dithering {self.dithering:g}" if self.dithering else ""
-        return f"{self.library} and oxipng, {self.colours} colours{spread}"
+        unit = "colours" if self.library == "imagequant" else "Q"
+        return f"{self.library} palette, {unit} {self.setting}, dithering {self.dithering:g}; oxipng"
 
 
 def lossy_png(task: Task, picture: Picture, target: float, kept: Kept) -> Candidate | None:
@@ -60,65 +75,79 @@ def lossy_png(task: Task, picture: Picture, target: float, kept: Kept) -> Candid
         kept: What stays of its metadata.
     """
     image = _eight_bits(picture.pages[0])
-    part = sample(image)
+    part = sample(image, SAMPLE_PIXELS)
     judge = Judge(part)
-    ranked = sorted(_found(task, part, judge, target), key=lambda one: one[0])[:_FINALISTS]
-    if not ranked:
-        return None
     whole = judge if part is image else Judge(image)
-    ways = [way for _, way in ranked]
-    ways.append(_Way("libvips", ways[0].colours, ways[0].dithering))
     best: Candidate | None = None
-    for way in ways:
-        made = _finished(task, image, way, whole, target, kept)
+    for way in _promising(task, part, judge, target):
+        tuned = way.set_to(_search(task, way, part, judge, target))
+        made = _finished(task, image, tuned, whole, target, kept)
         if made is not None and (best is None or len(made.data) < len(best.data)):
             best = made
     return best
 
 
-def _found(task: Task, part: "pyvips.Image", judge: Judge, target: float) -> Iterator[tuple[int, _Way]]:
-    """Yield, for each dithering that can reach a score on a sample, the fewest colours that do, their bytes first."""
-    guess = MOST
-    for dithering in DITHERINGS:
+def _promising(task: Task, part: "pyvips.Image", judge: Judge, target: float) -> Sequence[_Way]:
+    """Return the ways that can reach a score on a sample and seem to do so with the fewest bytes."""
+    found: list[tuple[float, int, _Way]] = []
+    for library in _MOST:
+        for dithering in _DITHERINGS:
+            task.check()
+            way = _Way(library, dithering, _MOST[library])
+            data = way.encode(part, best=False)
+            score = judge.score(decoded(data))
+            if score < target:
+                continue
+            size = len(oxipng(data, effort=_QUICK_EFFORT, pixels=part.width * part.height, keep=[]))
+            found.append((size * (1 - _BYTES_PER_POINT * (score - target)), len(found), way))
+    count = 4 if _thorough(task, part) else 2
+    return [way for _, _, way in sorted(found)[:count]]
+
+
+def _thorough(task: Task, image: "pyvips.Image") -> bool:
+    """Return whether to take the time for the best: where it was asked for, and where a picture is small."""
+    effort = task.effort if task.effort is not None else 7 if image.width * image.height <= _SMALL_PIXELS else 5
+    return task.level == "aggressive" or effort >= 7
+
+
+def _search(task: Task, way: _Way, part: "pyvips.Image", judge: Judge, target: float) -> int:
+    def score(setting: int) -> float:
         task.check()
-        sizes: dict[int, int] = {}
+        return judge.score(decoded(way.set_to(setting).encode(part, best=False)))
 
-        def score(colours: int, dithering: float = dithering, sizes: dict[int, int] = sizes) -> float:
-            data = _Way("imagequant", colours, dithering).encode(part, _SPEED)
-            sizes[colours] = len(data)
-            return judge.score(decoded(data))
-
-        if score(MOST) < target:
-            continue
-        colours = least(score, target, 2, MOST, guess)
-        guess = colours
-        yield sizes[colours], _Way("imagequant", colours, dithering)
+    most = _MOST[way.library]
+    return least(score, target, 2, most, most)
 
 
 def _finished(
     task: Task, image: "pyvips.Image", way: _Way, judge: Judge, target: float, kept: Kept
 ) -> Candidate | None:
-    """Make the whole picture one way, with more colours where it comes out worse than its sample."""
+    """Make the whole picture one way; its sample's setting is moved where the whole is worse, or much better."""
     floor = target if task.min_score is not None else target - TOLERANCE
-    while True:
+    best = _thorough(task, image)
+    found: tuple[bytes, float, _Way] | None = None
+    for _ in range(_TRIES):
         task.check()
-        data = way.encode(image)
+        data = way.encode(image, best=best)
         score = judge.score(decoded(data))
         if score >= floor:
+            found = (data, score, way)
+            lower = way.set_to(round(way.setting * (1 - 0.02 * (score - target))))
+            if score < target + 1 or lower == way:
+                break
+            way = lower
+        elif found is not None or way.setting == _MOST[way.library]:
             break
-        if way.colours >= MOST:
-            return None
-        way = way.more()
+        else:
+            way = way.set_to(max(way.setting + 2, round(way.setting * (1 + 0.05 * (target - score)))))
+    if found is None:
+        return None
+    data, score, way = found
+    keep = None if kept.everything else _stripping.png_keeps(kept)
     pixels = image.width * image.height
-    keep: Any = None if kept.everything else _stripping.png_keeps(kept)
-    data = oxipng(
-        _stripping.png_redressed(data, task.data, kept),
-        effort=task.png_effort(pixels),
-        pixels=pixels,
-        keep=keep,
-        alpha=True,
-    )
-    return Candidate(_stripping.png_dressed(data, kept), str(way), score)
+    dressed = _stripping.png_redressed(data, task.data, kept)
+    packed = oxipng(dressed, effort=task.png_effort(pixels), pixels=pixels, keep=keep, alpha=True)
+    return Candidate(_stripping.png_dressed(packed, kept), str(way), score)
 
 
 def _eight_bits(image: "pyvips.Image") -> "pyvips.Image":

@@ -68,13 +68,15 @@ def shrink(task: Task, also: tuple[Format, ...] = ()) -> Shrunk:
         return Shrunk(None, {}, {"skipped": f"The file has a {extras}, which would be lost."} | _missed(also))
     kept = kept_metadata(task.data, facts, task.metadata)
     notes: dict[str, Any] = {"gain_map": "dropped"} if extras == "gain map" else {}
-    best = lossless(task, kept)
-    picture = _picture(task) if also or (task.level != "lossless" and _may_lose(facts)) else None
+    lossy = task.level != "lossless" and _may_lose(facts)
+    picture = _picture(task) if also or lossy else None
     turned = kept_metadata(task.data, facts, task.metadata, upright=True)
-    if task.level != "lossless" and picture is not None and _may_lose(facts):
-        made = _lossy(task, picture, turned)
-        if made is not None and _allowed(task, made) and len(made.data) <= WORTH * _bytes(best, task):
-            best = made
+    best = lossless(task, kept, quick=lossy)
+    made = _lossy(task, picture, turned) if lossy and picture is not None else None
+    if made is not None and _allowed(task, made) and len(made.data) <= WORTH * _bytes(best, task):
+        best = made
+    elif lossy:
+        best = lossless(task, kept)
     if best is None:
         notes["skipped"] = (
             "No smaller file with the same pixels was found."

@@ -216,7 +216,7 @@ def _look(params: Params, ctx: Context) -> list[_File]:
     files: list[_File] = []
     taken: dict[str, str] = {}
     paths: dict[str, str] = {}
-    also: list[Format] = [*(["webp"] if params.also_webp else []), *(["avif"] if params.also_avif else [])]
+    asked: dict[Format, bool] = {"webp": params.also_webp, "avif": params.also_avif}
     for index, given in enumerate(params.sources):
         ctx.check()
         field = params.field(index)
@@ -224,7 +224,7 @@ def _look(params: Params, ctx: Context) -> list[_File]:
         facts = open_source(opened, ctx.limits, ctx.threads, field).facts
         path = _place(params, opened, facts.format)
         target = _target(path, facts.format, facts)
-        formats: list[Format] = [name for name in also if name != facts.format and facts.format in CODED]
+        formats = [name for name in asked if asked[name] and name != facts.format and facts.format in CODED]
         siblings = {name: _target(_beside(path, name), name, facts) for name in formats}
         for one in (target, *siblings.values()):
             _take(taken, one.path, field)
