@@ -13,6 +13,7 @@ import msgspec
 from mediamill.operations.images import _stripping
 from mediamill.operations.images._candidate import Candidate, Task
 from mediamill.operations.images._exact import same_pixels
+from mediamill.operations.images._gif import MAX_PIXELS, frames_of, pack, read_container
 from mediamill.operations.images._stripping import Kept
 from mediamill.operations.images._vips import vips
 from mediamill.protocol.errors import MediaError
@@ -131,6 +132,14 @@ def _webp(task: Task, kept: Kept) -> Iterator[Candidate]:
 
 def _gif(task: Task, kept: Kept) -> Iterator[Candidate]:
     yield Candidate(_stripping.gif_stripped(task.data, kept), "metadata")
+    facts = task.source.facts
+    container = read_container(task.data)
+    screen = (container.width, container.height) == (facts.width, facts.height)
+    if kept.everything or not screen or facts.width * facts.height * facts.frames > MAX_PIXELS:
+        return
+    made = pack(frames_of(task.source), container, task.check)
+    if made is not None:
+        yield Candidate(made, "GIF, lossless")
 
 
 def _tiff(task: Task, kept: Kept) -> Iterator[Candidate]:

@@ -5,8 +5,8 @@ from typing import Any
 from msgspec import Struct
 
 from mediamill.operations.images._candidate import Candidate, Task
-from mediamill.operations.images._gif_lossy import lossy_gif
 from mediamill.operations.images._lossless import lossless
+from mediamill.operations.images._lossy_gif import lossy_gif
 from mediamill.operations.images._lossy_jpeg import lossy_jpeg
 from mediamill.operations.images._lossy_png import lossy_png
 from mediamill.operations.images._lossy_web import lossless_web, lossy_web
