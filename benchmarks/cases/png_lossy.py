@@ -13,7 +13,7 @@ SMALLER, CLOSE = Bound("<=", 0.93), Bound(">=", -1.0)
 SIDE, QUICK_SIDE = 800, 64
 DRAWN = ("alpha.png", "gradient.png")
 NOTE = (
-    "Bytes of `optimize` with min_score set to what pngquant, at its defaults, gives the same picture, and both scores; "
+    "Bytes of `optimize` with min_score set to what pngquant, at its defaults, gives the same picture, and scores; "
     "whole processes. Without pngquant or the metric ours aims at quality 80. Pictures with alpha are judged on grey."
 )
 

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from mediamill.operations.images._source import Source
-from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
     import pyvips
@@ -44,7 +43,7 @@ def _alike(image: "pyvips.Image", other: "pyvips.Image") -> "pyvips.Image":
     if image.interpretation in _MONO and other.interpretation in _COLOURED:
         grey = image.extract_band(0)
         rest = [image.extract_band(1)] if image.hasalpha() else []
-        image = vips().Image.bandjoin([grey, grey, grey, *rest]).copy(interpretation=other.interpretation)
+        image = grey.bandjoin([grey, grey, *rest]).copy(interpretation=other.interpretation)
     if image.format == "uchar" and other.format == "ushort":
         image = (image * 257).cast("ushort")
     if other.hasalpha() and image.bands == other.bands - 1:

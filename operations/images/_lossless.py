@@ -21,6 +21,7 @@ from mediamill.protocol.errors import MediaError
 ZOPFLI_PIXELS = 250_000
 """Up to here, at the highest efforts, PNGs are deflated by Zopfli too."""
 
+ZOPFLI_ROUNDS = 15
 _QUICK_EFFORT = 4
 _OXIPNG_LEVELS = (0, 1, 1, 2, 2, 2, 3, 4, 5, 6)
 """By effort."""
@@ -65,9 +66,8 @@ def oxipng(data: bytes, *, effort: int, pixels: int, keep: list[bytes] | None, a
     level = _OXIPNG_LEVELS[effort]
     made: bytes = library.optimize_from_memory(data, level=level, **options)
     if effort >= 8 and pixels <= ZOPFLI_PIXELS:
-        smaller: bytes = library.optimize_from_memory(
-            made, level=level, deflate=library.Deflaters.zopfli(15), **options
-        )
+        options |= {"deflate": library.Deflaters.zopfli(ZOPFLI_ROUNDS), "fast_evaluation": True}
+        smaller: bytes = library.optimize_from_memory(made, level=level, **options)
         return min(made, smaller, key=len)
     return made
 

@@ -28,8 +28,15 @@ _BYTES_PER_POINT = 0.02
 """How much a point of score costs, as a share of a file, roughly: what makes ways comparable before they are tuned."""
 
 _QUICK_EFFORT = 5
+_SLACK = 3.0
+"""Points a quick palette of a sample may miss the aim by: the best one of the whole picture is better."""
+
 _SMALL_PIXELS = 150_000
-_TRIES = 4
+_TRIES, _NEAR = 3, 4
+"""Steps between a setting that does not do and the largest, and how near to each other they may come."""
+
+_SPARE = 1.0
+"""Points above the aim from which fewer colours are tried."""
 
 
 class _Way(Struct, frozen=True):
@@ -65,6 +72,14 @@ class _Way(Struct, frozen=True):
         return f"{self.library} palette, {unit} {self.setting}, dithering {self.dithering:g}; oxipng"
 
 
+class _Made(Struct, frozen=True):
+    """A whole picture made one way."""
+
+    data: bytes
+    score: float
+    way: _Way
+
+
 def lossy_png(task: Task, picture: Picture, target: float, kept: Kept) -> Candidate | None:
     """Return the smallest PNG of up to 256 colours that reaches a score; None where no palette does.
 
@@ -78,13 +93,22 @@ def lossy_png(task: Task, picture: Picture, target: float, kept: Kept) -> Candid
     part = sample(image, SAMPLE_PIXELS)
     judge = Judge(part)
     whole = judge if part is image else Judge(image)
-    best: Candidate | None = None
+    pixels = image.width * image.height
+    found: list[tuple[int, int, _Made]] = []
     for way in _promising(task, part, judge, target):
         tuned = way.set_to(_search(task, way, part, judge, target))
-        made = _finished(task, image, tuned, whole, target, kept)
-        if made is not None and (best is None or len(made.data) < len(best.data)):
-            best = made
-    return best
+        made = _finished(task, image, tuned, whole, target)
+        if made is not None:
+            size = len(oxipng(made.data, effort=_QUICK_EFFORT, pixels=pixels, keep=[]))
+            found.append((size, len(found), made))
+    if not found:
+        return None
+    best = min(found)[2]
+    task.check()
+    keep = None if kept.everything else _stripping.png_keeps(kept)
+    dressed = _stripping.png_redressed(best.data, task.data, kept)
+    packed = oxipng(dressed, effort=task.png_effort(pixels), pixels=pixels, keep=keep, alpha=True)
+    return Candidate(_stripping.png_dressed(packed, kept), str(best.way), best.score)
 
 
 def _promising(task: Task, part: "pyvips.Image", judge: Judge, target: float) -> Sequence[_Way]:
@@ -96,7 +120,7 @@ def _promising(task: Task, part: "pyvips.Image", judge: Judge, target: float) ->
             way = _Way(library, dithering, _MOST[library])
             data = way.encode(part, best=False)
             score = judge.score(decoded(data))
-            if score < target:
+            if score < target - _SLACK:
                 continue
             size = len(oxipng(data, effort=_QUICK_EFFORT, pixels=part.width * part.height, keep=[]))
             found.append((size * (1 - _BYTES_PER_POINT * (score - target)), len(found), way))
@@ -119,35 +143,31 @@ def _search(task: Task, way: _Way, part: "pyvips.Image", judge: Judge, target: f
     return least(score, target, 2, most, most)
 
 
-def _finished(
-    task: Task, image: "pyvips.Image", way: _Way, judge: Judge, target: float, kept: Kept
-) -> Candidate | None:
+def _finished(task: Task, image: "pyvips.Image", way: _Way, judge: Judge, target: float) -> _Made | None:
     """Make the whole picture one way; its sample's setting is moved where the whole is worse, or much better."""
     floor = target if task.min_score is not None else target - TOLERANCE
     best = _thorough(task, image)
-    found: tuple[bytes, float, _Way] | None = None
-    for _ in range(_TRIES):
+
+    def made(setting: int) -> _Made:
         task.check()
-        data = way.encode(image, best=best)
-        score = judge.score(decoded(data))
-        if score >= floor:
-            found = (data, score, way)
-            lower = way.set_to(round(way.setting * (1 - 0.02 * (score - target))))
-            if score < target + 1 or lower == way:
-                break
-            way = lower
-        elif found is not None or way.setting == _MOST[way.library]:
-            break
-        else:
-            way = way.set_to(max(way.setting + 2, round(way.setting * (1 + 0.05 * (target - score)))))
-    if found is None:
+        tried = way.set_to(setting)
+        data = tried.encode(image, best=best)
+        return _Made(data, judge.score(decoded(data)), tried)
+
+    found = made(way.setting)
+    if found.score >= floor:
+        lower = made(round(way.setting * 0.9)) if found.score > target + _SPARE else found
+        return lower if lower.score >= floor else found
+    low, high = found, made(_MOST[way.library])
+    if high.score < floor:
         return None
-    data, score, way = found
-    keep = None if kept.everything else _stripping.png_keeps(kept)
-    pixels = image.width * image.height
-    dressed = _stripping.png_redressed(data, task.data, kept)
-    packed = oxipng(dressed, effort=task.png_effort(pixels), pixels=pixels, keep=keep, alpha=True)
-    return Candidate(_stripping.png_dressed(packed, kept), str(way), score)
+    for _ in range(_TRIES):
+        between = (low.way.setting + high.way.setting) // 2
+        if between <= low.way.setting + _NEAR:
+            break
+        middle = made(between)
+        low, high = (low, middle) if middle.score >= floor else (middle, high)
+    return high
 
 
 def _eight_bits(image: "pyvips.Image") -> "pyvips.Image":
