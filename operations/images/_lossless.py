@@ -10,12 +10,17 @@ from typing import Any
 
 import msgspec
 
+from mediamill.operations.contract import Blob
 from mediamill.operations.images import _stripping
 from mediamill.operations.images._candidate import Candidate, Task
 from mediamill.operations.images._exact import same_pixels
+from mediamill.operations.images._exif_containers import cut
+from mediamill.operations.images._exif_cut import Cut
+from mediamill.operations.images._exif_rules import Rules
 from mediamill.operations.images._gif import MAX_PIXELS, frames_of, pack, read_container
 from mediamill.operations.images._stripping import Kept
 from mediamill.operations.images._vips import vips
+from mediamill.operations.sniff import sniff
 from mediamill.protocol.errors import MediaError
 
 ZOPFLI_PIXELS = 250_000
@@ -142,6 +147,14 @@ def _gif(task: Task, kept: Kept) -> Iterator[Candidate]:
         yield Candidate(made, "GIF, lossless")
 
 
+def _avif(task: Task, kept: Kept) -> Iterator[Candidate]:
+    """Take metadata out of the container; AV1 itself has no second, smaller form of the same samples."""
+    if not kept.everything:
+        rules = Rules(keep=frozenset(("Artist", "Copyright")) if task.metadata == "copyright" else frozenset())
+        opened = Blob(data=task.data, name="input", path=None, kind=sniff(task.data))
+        yield Candidate(cut(opened, Cut(rules)), "metadata")
+
+
 def _tiff(task: Task, kept: Kept) -> Iterator[Candidate]:
     """Deflate with and without differences of neighbours, and fax coding where a pixel is one bit."""
     facts = task.source.facts
@@ -158,4 +171,4 @@ def _tiff(task: Task, kept: Kept) -> Iterator[Candidate]:
         yield Candidate(image.tiffsave_buffer(keep=keep, **one), f"TIFF, {one['compression']}")
 
 
-_CANDIDATES = {"jpeg": _jpeg, "png": _png, "webp": _webp, "gif": _gif, "tiff": _tiff}
+_CANDIDATES = {"jpeg": _jpeg, "png": _png, "webp": _webp, "avif": _avif, "gif": _gif, "tiff": _tiff}

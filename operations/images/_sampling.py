@@ -49,7 +49,7 @@ def sample(image: "pyvips.Image", pixels: int = SAMPLE_PIXELS) -> "pyvips.Image"
         return image
     wide, high = min(TILE, image.width // 16 * 16 or image.width), min(TILE, image.height // 16 * 16 or image.height)
     count = max(1, pixels // (wide * high))
-    across = max(1, min(image.width // wide, round((count * image.width * high / (image.height * wide)) ** 0.5)))
+    across = max(1, min(count, image.width // wide, round((count * image.width * high / (image.height * wide)) ** 0.5)))
     down = max(1, min(image.height // high, count // across))
     tiles = [
         image.crop(x, y, wide, high)
@@ -100,6 +100,7 @@ def least(score: Callable[[int], float], target: float, low: int, high: int, fir
     below: tuple[int, float] | None = None
     above: tuple[int, float] | None = None
     at = min(max(first, low), high)
+    stride = 2
     while True:
         found = score(at)
         if found >= target:
@@ -109,18 +110,19 @@ def least(score: Callable[[int], float], target: float, low: int, high: int, fir
         under, over = below[0] if below else low - 1, above[0] if above else high + 1
         if over - under <= 1:
             return min(over, high)
-        at = min(max(_guess(below, above, target), under + 1), over - 1)
+        at = min(max(_guess(below, above, target, stride), under + 1), over - 1)
+        stride *= 2
 
 
-def _guess(below: tuple[int, float] | None, above: tuple[int, float] | None, target: float) -> int:
+def _guess(below: tuple[int, float] | None, above: tuple[int, float] | None, target: float, stride: int) -> int:
     if below and above:
         share = (target - below[1]) / max(above[1] - below[1], 1e-6)
         span = above[0] - below[0]
         return below[0] + round(span * min(max(share, 0.2), 0.8))
     if below:
-        return below[0] + max(2, round(1.5 * (target - below[1])))
+        return below[0] + max(stride, round(1.5 * (target - below[1])))
     assert above is not None
-    return above[0] + min(-2, round(1.5 * (target - above[1])))
+    return above[0] + min(-stride, round(1.5 * (target - above[1])))
 
 
 def _places(length: int, part: int, count: int) -> list[int]:
