@@ -126,8 +126,9 @@ def pack(frames: Sequence["Frame"], container: Container, check: Callable[[], No
         if coded is None:
             return None
         transparent, image = coded
-        flags = patch.disposal << 2 | (transparent is not None)
-        parts.append(b"!\xf9\x04" + bytes((flags,)) + delay.to_bytes(2, "little") + bytes((transparent or 0, 0)))
+        if len(frames) > 1 or delay or transparent is not None:
+            flags = patch.disposal << 2 | (transparent is not None)
+            parts.append(b"!\xf9\x04" + bytes((flags,)) + delay.to_bytes(2, "little") + bytes((transparent or 0, 0)))
         parts.append(image)
     return b"".join([*parts, b";"])
 

@@ -22,7 +22,7 @@ from mediamill.protocol.results import text
 SUMMARY = "Make files smaller in their own format, without a visible loss or without any."
 EXAMPLE: dict[str, Any] = {
     "operation": "optimize",
-    "inputs": ["photo.jpg", "photo.png"],
+    "inputs": ["photo.jpg", "photo.gif"],
     "output_dir": "out",
     "level": "lossy",
 }

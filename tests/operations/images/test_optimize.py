@@ -202,12 +202,11 @@ def test_a_profile_that_says_srgb_goes(done, sample, tmp_path):
         assert "icc_profile" not in image.info
 
 
-@pytest.mark.parametrize("name", ["p3.jpg", "p3.png"])
-def test_colours_stay_when_pixels_are_coded_anew(done, sample, tmp_path, pixels, distance, name):
-    for policy in ("none", "icc"):
-        result = done("optimize", input=sample(name), output_dir=tmp_path / policy, metadata=policy, level="lossy")
-        assert told(result)["score"] < 100
-        assert distance(pixels(sample(name)), pixels(made(result))) < 6
+@pytest.mark.parametrize(("name", "policy"), [("p3.jpg", "none"), ("p3.jpg", "icc"), ("p3.png", "icc")])
+def test_colours_stay_when_pixels_are_coded_anew(done, sample, tmp_path, pixels, distance, name, policy):
+    result = done("optimize", input=sample(name), output_dir=tmp_path, metadata=policy, level="lossy")
+    assert told(result)["score"] < 100
+    assert distance(pixels(sample(name)), pixels(made(result))) < 6
 
 
 def test_text_chunks_go_and_gamma_stays(done, tmp_path):
@@ -256,7 +255,7 @@ def test_gif_comments_go(done, sample, tmp_path):
 # With loss
 
 
-@pytest.mark.parametrize("name", ["photo-444.jpg", "p3.png", "alpha-shadow.png", "photo-gray.jpg", "photo.gif"])
+@pytest.mark.parametrize("name", ["p3.jpg", "palette.png", "alpha-shadow.png", "photo-gray.jpg", "photo.gif"])
 def test_lossy_is_smaller_and_looks_alike(done, sample, tmp_path, pixels, distance, name):
     source = transparent(tmp_path) if name == "alpha-shadow.png" else sample(name)
     lossless = done("optimize", input=source, output_dir=tmp_path / "0")
@@ -345,9 +344,9 @@ def test_animations_keep_their_frames_and_timing(done, sample, tmp_path, name, l
 
 
 def test_the_same_job_gives_the_same_bytes(done, sample, tmp_path):
-    for name in ("p3.jpg", "palette.png"):
+    for source in (sample("p3.jpg"), transparent(tmp_path), sample("animated.gif")):
         first, second = (
-            done("optimize", input=sample(name), output_dir=tmp_path / str(turn), level="lossy") for turn in (1, 2)
+            done("optimize", input=source, output_dir=tmp_path / str(turn), level="lossy") for turn in (1, 2)
         )
         with open(made(first), "rb") as one, open(made(second), "rb") as other:
             assert one.read() == other.read()
@@ -373,7 +372,8 @@ def test_also_webp_and_avif(done, sample, tmp_path):
 def test_a_sibling_without_loss_is_exact(done, sample, tmp_path):
     result = done("optimize", input=sample("palette.png"), output_dir=tmp_path, also_webp=True)
     assert told(result)["also_webp"]["method"] == "WebP, lossless"
-    assert same(sample("palette.png"), tmp_path / "palette.webp")
+    (before, _), (after, _) = frames(sample("palette.png")), frames(tmp_path / "palette.webp")
+    assert np.array_equal(before[0][0], after[0][0])
 
 
 def test_a_sibling_that_is_not_smaller_is_left_out(done, sample, tmp_path):
@@ -607,7 +607,7 @@ def test_the_example_runs(done, sample, tmp_path, monkeypatch):
     for name in optimize.EXAMPLE["inputs"]:
         shutil.copy(sample(name), tmp_path / name)
     result = done(**optimize.EXAMPLE)
-    assert [output.path for output in result.outputs] == ["out/photo.jpg", "out/photo.png"]
+    assert [output.path for output in result.outputs] == ["out/photo.jpg", "out/photo.gif"]
 
 
 def test_made_names_have_a_suffix_for_every_format_that_is_coded():
