@@ -7,7 +7,7 @@ from mediamill.operations.images import _stripping
 from mediamill.operations.images._candidate import Candidate, Task
 from mediamill.operations.images._encode import Encoding, prepare
 from mediamill.operations.images._picture import Picture
-from mediamill.operations.images._sampling import TOLERANCE, Judge, decoded, least, sample
+from mediamill.operations.images._sampling import Judge, decoded, floor, least, quality_of, sample
 from mediamill.operations.images._stripping import Kept
 from mediamill.operations.images._vips import vips
 
@@ -57,9 +57,11 @@ def lossy_jpeg(task: Task, picture: Picture, target: float, kept: Kept) -> Candi
         target: The score to aim at.
         kept: What stays of its metadata.
     """
-    coarseness = table_quality(task.data)
-    limit = coarseness if task.min_score is not None else min(coarseness, task.quality)
-    if coarseness <= task.quality and task.min_score is None:
+    fineness = table_quality(task.data)
+    demanding = task.min_score is not None and task.min_score >= target
+    usual = quality_of(target)
+    limit = fineness if demanding else min(fineness, usual)
+    if fineness <= usual and not demanding:
         return None
     image = prepare(picture.pages[0], Encoding(format="jpeg", metadata=task.metadata))
     part = sample(image)
@@ -67,7 +69,7 @@ def lossy_jpeg(task: Task, picture: Picture, target: float, kept: Kept) -> Candi
     found: tuple[int, int, _Way] | None = None
     for way in _ways(task, image):
         task.check()
-        quality, size = _search(way, part, judge, target, limit, found[1] if found else task.quality)
+        quality, size = _search(way, part, judge, target, limit, found[1] if found else usual)
         if found is None or size < found[0]:
             found = (size, quality, way)
     assert found is not None
@@ -141,13 +143,12 @@ def _whole(
 ) -> Candidate | None:
     """Code the whole picture; where it comes out worse than its sample, with more quality."""
     judge = Judge(image)
-    floor = target if task.min_score is None else max(task.min_score, target - TOLERANCE)
     keep = "all" if kept.everything else "icc" if kept.icc else "none"
     while True:
         task.check()
         data = way.encode(image, quality, keep)
         score = judge.score(decoded(data))
-        if score >= floor - (TOLERANCE if task.min_score is None else 0) or quality >= highest:
+        if score >= floor(target, task.min_score) or quality >= highest:
             break
         quality = min(highest, quality + max(1, round(target - score)))
     return Candidate(_stripping.jpeg_dressed(data, b"", kept) if kept.exif else data, str(way), score, quality)

@@ -9,7 +9,7 @@ from mediamill.operations.images import _colour, _quantize, _stripping
 from mediamill.operations.images._candidate import Candidate, Task
 from mediamill.operations.images._lossless import oxipng
 from mediamill.operations.images._picture import Picture
-from mediamill.operations.images._sampling import TOLERANCE, Judge, decoded, least, sample
+from mediamill.operations.images._sampling import Judge, decoded, floor, least, sample
 from mediamill.operations.images._stripping import Kept
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _search(task: Task, way: _Way, part: "pyvips.Image", judge: Judge, target: f
 
 def _finished(task: Task, image: "pyvips.Image", way: _Way, judge: Judge, target: float) -> _Made | None:
     """Make the whole picture one way; its sample's setting is moved where the whole is worse, or much better."""
-    floor = target if task.min_score is not None else target - TOLERANCE
+    lowest = floor(target, task.min_score)
     best = _thorough(task, image)
 
     def made(setting: int) -> _Made:
@@ -155,18 +155,18 @@ def _finished(task: Task, image: "pyvips.Image", way: _Way, judge: Judge, target
         return _Made(data, judge.score(decoded(data)), tried)
 
     found = made(way.setting)
-    if found.score >= floor:
+    if found.score >= lowest:
         lower = made(round(way.setting * 0.9)) if found.score > target + _SPARE else found
-        return lower if lower.score >= floor else found
+        return lower if lower.score >= lowest else found
     low, high = found, made(_MOST[way.library])
-    if high.score < floor:
+    if high.score < lowest:
         return None
     for _ in range(_TRIES):
         between = (low.way.setting + high.way.setting) // 2
         if between <= low.way.setting + _NEAR:
             break
         middle = made(between)
-        low, high = (low, middle) if middle.score >= floor else (middle, high)
+        low, high = (low, middle) if middle.score >= lowest else (middle, high)
     return high
 
 

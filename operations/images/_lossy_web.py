@@ -1,15 +1,13 @@
 """WebP and AVIF, from sources of their own format or of others: the least quality that looks as asked for."""
 
-from mediamill.operations.images import _headers, _stripping
+from mediamill.operations.images import _stripping
 from mediamill.operations.images._candidate import Candidate, Task
-from mediamill.operations.images._encode import MAX_SIDES, Encoding, same_look
-from mediamill.operations.images._exact import same_pixels
+from mediamill.operations.images._encode import MAX_SIDES, Encoding, encode, prepare, same_look
+from mediamill.operations.images._exact import same_samples
 from mediamill.operations.images._params import Format
-from mediamill.operations.images._picture import Picture, encoded
-from mediamill.operations.images._sampling import TOLERANCE, Judge, judged, least, sample
-from mediamill.operations.images._source import Source
+from mediamill.operations.images._picture import Picture, decode, encoded
+from mediamill.operations.images._sampling import Judge, decoded, floor, judged, least, quality_of, sample
 from mediamill.operations.images._stripping import Kept
-from mediamill.protocol.errors import MediaError
 
 TIGHT = 1.05
 """A source of at most this many times the bytes its own quality asked for takes is as good as it gets."""
@@ -34,8 +32,9 @@ def lossy_web(task: Task, picture: Picture, format_name: Format, target: float, 
     """
     if max(picture.size) > MAX_SIDES[format_name]:
         return None
-    usual = same_look(task.quality, format_name)
-    if task.source.facts.format == format_name and task.min_score is None:
+    usual = same_look(quality_of(target), format_name)
+    demanding = task.min_score is not None and task.min_score >= target
+    if task.source.facts.format == format_name and not demanding:
         cap = encoded(picture, _code(task, format_name, usual))[0]
         if len(task.data) <= TIGHT * len(cap):
             return None
@@ -49,15 +48,14 @@ def lossy_web(task: Task, picture: Picture, format_name: Format, target: float, 
         data, _ = encoded(still, _code(task, format_name, quality))
         return judge.score(judged(_decoded(task, data)))
 
-    limit = 100 if task.min_score is not None else usual
+    limit = 100 if demanding else usual
     quality = least(score, target, 1, limit, usual)
     full = Judge(whole)
-    floor = target - TOLERANCE if task.min_score is None else target
     while True:
         task.check()
         data, _ = encoded(picture, _code(task, format_name, quality))
         found = full.score(judged(_decoded(task, data)))
-        if found >= floor or quality >= limit:
+        if found >= floor(target, task.min_score) or quality >= limit:
             break
         quality = min(limit, quality + max(1, round(target - found)))
     method = f"{format_name.upper() if format_name == 'avif' else 'WebP'}, quality {quality}"
@@ -65,18 +63,20 @@ def lossy_web(task: Task, picture: Picture, format_name: Format, target: float, 
 
 
 def lossless_web(task: Task, picture: Picture, format_name: Format, kept: Kept) -> Candidate | None:
-    """Return a WebP or AVIF with the very samples of the source; None where the format cannot hold them."""
+    """Return a WebP or AVIF of the very same samples; None where the format, or its encoder, cannot hold them."""
     if max(picture.size) > MAX_SIDES[format_name] or task.source.facts.depth > 8 or picture.motion is not None:
         return None
-    effort = 9 if format_name == "webp" else _EFFORTS["avif"][0]
-    code = Encoding(format=format_name, lossless=True, effort=effort, metadata=task.metadata)
-    data, _ = encoded(picture, code)
-    made = _dressed(data, format_name, kept)
-    try:
-        exact = same_pixels(task.source, task.reopened(made))
-    except MediaError:
+    code = Encoding(format=format_name, lossless=True, effort=_EFFORTS["avif"][0], metadata=task.metadata)
+    image = prepare(picture.pages[0], code)
+    if format_name == "webp":
+        keep = "all" if kept.everything else "icc" if kept.icc else "none"
+        data = image.webpsave_buffer(lossless=True, exact=True, effort=6, Q=100, keep=keep)
+    else:
+        data = encode(image, code)
+    if not same_samples(image, decoded(data)):
         return None
-    return Candidate(made, f"{'WebP' if format_name == 'webp' else 'AVIF'}, lossless") if exact else None
+    name = "WebP" if format_name == "webp" else "AVIF"
+    return Candidate(_dressed(data, format_name, kept), f"{name}, lossless")
 
 
 def _code(task: Task, format_name: Format, quality: int) -> Encoding:
@@ -86,9 +86,7 @@ def _code(task: Task, format_name: Format, quality: int) -> Encoding:
 
 
 def _decoded(task: Task, data: bytes) -> Picture:
-    from mediamill.operations.images._picture import decode
-
-    source: Source = task.reopened(data)
+    source = task.reopened(data)
     return decode(source, frames=source.facts.animated)
 
 
@@ -96,8 +94,3 @@ def _dressed(data: bytes, format_name: Format, kept: Kept) -> bytes:
     if format_name == "webp" and kept.exif:
         return _stripping.webp_stripped(data, kept)
     return data
-
-
-def frames_of(data: bytes, format_name: Format, given: int) -> int:
-    """Return how many frames a made file has."""
-    return _headers.webp_frames(data) if format_name == "webp" and given > 1 else given

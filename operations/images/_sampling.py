@@ -43,6 +43,16 @@ def target_score(quality: int) -> float:
     return low[1] + share * (high[1] - low[1])
 
 
+def quality_of(score: float) -> int:
+    """Return the largest quality whose `target_score` is at most a score; at least 1."""
+    return max((quality for quality in range(1, 101) if target_score(quality) <= score), default=1)
+
+
+def floor(target: float, min_score: float | None) -> float:
+    """Return the least score a whole picture may come out with: about what is aimed at, and a job's own floor."""
+    return target - TOLERANCE if min_score is None else max(target - TOLERANCE, min_score)
+
+
 def sample(image: "pyvips.Image", pixels: int = SAMPLE_PIXELS) -> "pyvips.Image":
     """Return a picture small enough to be coded again and again: itself, or parts from all over it, side by side."""
     if image.width * image.height <= pixels:

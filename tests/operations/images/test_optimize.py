@@ -243,6 +243,25 @@ def test_avif_metadata_goes(done, sample, tmp_path):
     assert b"Example Works" not in (tmp_path / "out" / "a.avif").read_bytes()
 
 
+def test_a_gain_map_is_dropped_on_purpose_or_the_file_kept(done, sample, tmp_path):
+    data = sample("p3.jpg").read_bytes()
+    packet = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta hdrgm:Version='1.0'/>"
+    segment = b"\xff\xe1" + (len(packet) + 2).to_bytes(2) + packet
+    (tmp_path / "a.jpg").write_bytes(data[:2] + segment + data[2:] + data)
+    result = done("optimize", input=tmp_path / "a.jpg", output_dir=tmp_path / "icc")
+    assert told(result)["gain_map"] == "dropped"
+    assert same(tmp_path / "a.jpg", made(result))
+    result = done("optimize", input=tmp_path / "a.jpg", output_dir=tmp_path / "all", metadata="all", level="lossy")
+    assert "gain map" in told(result)["skipped"]
+    assert (tmp_path / "all" / "a.jpg").read_bytes() == (tmp_path / "a.jpg").read_bytes()
+
+
+def test_data_behind_a_picture_stays_only_with_all(done, sample, tmp_path):
+    for policy, behind in (("icc", False), ("all", True)):
+        result = done("optimize", input=sample("trailing-garbage.jpg"), output_dir=tmp_path / policy, metadata=policy)
+        assert (os.path.getsize(made(result)) == os.path.getsize(sample("trailing-garbage.jpg"))) is behind
+
+
 def test_gif_comments_go(done, sample, tmp_path):
     with Image.open(sample("photo.gif")) as image:
         image.save(tmp_path / "a.gif", comment=b"made by somebody " * 10)
@@ -288,11 +307,19 @@ def test_quality_is_a_scale(done, sample, tmp_path):
     assert scores == sorted(scores)
 
 
-@pytest.mark.parametrize("name", ["p3.jpg", "palette.png", "photo.webp", "gradient.png", "photo.gif"])
+@pytest.mark.parametrize("name", ["p3.jpg", "rgb16.png", "photo.webp", "photo.gif"])
 def test_no_result_is_below_the_floor(done, sample, tmp_path, name):
     result = done("optimize", input=sample(name), output_dir=tmp_path, level="aggressive", min_score=88)
     assert told(result)["score"] >= 88
     assert told(result)["output_bytes"] <= told(result)["input_bytes"]
+
+
+def test_a_low_floor_changes_nothing(done, sample, tmp_path):
+    sizes = [
+        told(done("optimize", input=sample("p3.jpg"), output_dir=tmp_path, level="lossy", **fields))["output_bytes"]
+        for fields in ({}, {"min_score": 10})
+    ]
+    assert sizes[0] == sizes[1]
 
 
 def test_a_floor_nothing_reaches_means_no_loss(done, sample, tmp_path):
@@ -307,6 +334,17 @@ def test_a_second_run_takes_nothing_more(done, sample, tmp_path, name):
     second = done("optimize", input=first, output_dir=tmp_path / "2", level="lossy")
     assert told(second)["score"] == 100
     assert told(second)["output_bytes"] >= 0.97 * told(second)["input_bytes"]
+
+
+def test_aggressive_takes_from_a_jpeg_that_lossy_leaves_alone(done, sample, tmp_path):
+    with Image.open(sample("photo-444.jpg")) as image:
+        image.resize((300, 200)).save(tmp_path / "a.jpg", quality=78)
+    scores = []
+    for level in ("lossy", "aggressive"):
+        result = done("optimize", input=tmp_path / "a.jpg", output_dir=tmp_path / level, level=level)
+        scores.append(told(result)["score"])
+    assert scores[0] == 100
+    assert 50 < scores[1] < 100
 
 
 def test_a_jpeg_of_low_quality_is_not_coded_again(done, sample, tmp_path):
@@ -369,10 +407,11 @@ def test_also_webp_and_avif(done, sample, tmp_path):
         assert f"p3.{name}" in names or "left out" in told(result)[f"also_{name}"]
 
 
-def test_a_sibling_without_loss_is_exact(done, sample, tmp_path):
-    result = done("optimize", input=sample("palette.png"), output_dir=tmp_path, also_webp=True)
+def test_a_sibling_without_loss_is_exact(done, tmp_path):
+    source = transparent(tmp_path)
+    result = done("optimize", input=source, output_dir=tmp_path / "out", also_webp=True)
     assert told(result)["also_webp"]["method"] == "WebP, lossless"
-    (before, _), (after, _) = frames(sample("palette.png")), frames(tmp_path / "palette.webp")
+    (before, _), (after, _) = frames(source), frames(tmp_path / "out" / "shadow.webp")
     assert np.array_equal(before[0][0], after[0][0])
 
 

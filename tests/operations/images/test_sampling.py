@@ -3,7 +3,7 @@
 import pytest
 import pyvips
 
-from mediamill.operations.images._sampling import SAMPLE_PIXELS, Judge, least, sample, target_score
+from mediamill.operations.images._sampling import SAMPLE_PIXELS, Judge, least, quality_of, sample, target_score
 
 
 @pytest.mark.parametrize("answer", [1, 2, 17, 50, 99, 100])
@@ -33,6 +33,8 @@ def test_target_scores_rise_with_quality():
     scores = [target_score(quality) for quality in range(1, 101)]
     assert scores == sorted(scores)
     assert scores[79] == 75
+    assert [quality_of(target_score(quality)) for quality in range(1, 101)] == list(range(1, 101))
+    assert quality_of(-100) == 1
 
 
 @pytest.mark.parametrize("size", [(3000, 2000), (20_000, 90), (90, 20_000), (1025, 1025), (40_000, 8)])
