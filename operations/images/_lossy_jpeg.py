@@ -7,7 +7,7 @@ from mediamill.operations.images import _stripping
 from mediamill.operations.images._candidate import Candidate, Task
 from mediamill.operations.images._encode import Encoding, prepare
 from mediamill.operations.images._picture import Picture
-from mediamill.operations.images._sampling import Judge, decoded, floor, least, quality_of, sample
+from mediamill.operations.images._sampling import Judge, decoded, floor, least, quality_of, sample, settled
 from mediamill.operations.images._stripping import Kept
 from mediamill.operations.images._vips import vips
 
@@ -140,15 +140,15 @@ def _search(way: _Way, part: "pyvips.Image", judge: Judge, target: float, limit:
 
 def _whole(
     task: Task, image: "pyvips.Image", way: _Way, quality: int, target: float, highest: int, kept: Kept
-) -> Candidate | None:
-    """Code the whole picture; where it comes out worse than its sample, with more quality."""
+) -> Candidate:
+    """Code the whole picture, and correct what its sample said."""
     judge = Judge(image)
     keep = "all" if kept.everything else "icc" if kept.icc else "none"
-    while True:
+
+    def make(tried: int) -> tuple[bytes, float]:
         task.check()
-        data = way.encode(image, quality, keep)
-        score = judge.score(decoded(data))
-        if score >= floor(target, task.min_score) or quality >= highest:
-            break
-        quality = min(highest, quality + max(1, round(target - score)))
+        made = way.encode(image, tried, keep)
+        return made, judge.score(decoded(made))
+
+    quality, data, score = settled(make, quality, target, floor(target, task.min_score), highest)
     return Candidate(_stripping.jpeg_dressed(data, b"", kept) if kept.exif else data, str(way), score, quality)

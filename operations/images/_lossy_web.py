@@ -6,7 +6,7 @@ from mediamill.operations.images._encode import MAX_SIDES, Encoding, encode, pre
 from mediamill.operations.images._exact import same_samples
 from mediamill.operations.images._params import Format
 from mediamill.operations.images._picture import Picture, decode, encoded
-from mediamill.operations.images._sampling import Judge, decoded, floor, judged, least, quality_of, sample
+from mediamill.operations.images._sampling import Judge, decoded, floor, judged, least, quality_of, sample, settled
 from mediamill.operations.images._stripping import Kept
 
 TIGHT = 1.05
@@ -51,14 +51,14 @@ def lossy_web(task: Task, picture: Picture, format_name: Format, target: float, 
     limit = 100 if demanding else usual
     quality = least(score, target, 1, limit, usual)
     full = Judge(whole)
-    while True:
+
+    def make(tried: int) -> tuple[bytes, float]:
         task.check()
-        data, _ = encoded(picture, _code(task, format_name, quality))
-        found = full.score(judged(_decoded(task, data)))
-        if found >= floor(target, task.min_score) or quality >= limit:
-            break
-        quality = min(limit, quality + max(1, round(target - found)))
-    method = f"{format_name.upper() if format_name == 'avif' else 'WebP'}, quality {quality}"
+        made, _ = encoded(picture, _code(task, format_name, tried))
+        return made, full.score(judged(_decoded(task, made)))
+
+    quality, data, found = settled(make, quality, target, floor(target, task.min_score), limit)
+    method = f"{'WebP' if format_name == 'webp' else 'AVIF'}, quality {quality}"
     return Candidate(_dressed(data, format_name, kept), method, found, quality)
 
 

@@ -32,6 +32,9 @@ _TARGETS = (
 AGGRESSIVE_LOSS = 10.0
 """How much lower `aggressive` aims, in points."""
 
+_SPARE = 1.5
+"""Points above the aim from which a whole picture is tried with less."""
+
 TOLERANCE = 0.5
 """How far below its aim, never below a job's own `min_score`, a whole picture may come out when its sample did not."""
 
@@ -122,6 +125,32 @@ def least(score: Callable[[int], float], target: float, low: int, high: int, fir
             return min(over, high)
         at = min(max(_guess(below, above, target, stride), under + 1), over - 1)
         stride *= 2
+
+
+def settled(
+    make: Callable[[int], tuple[bytes, float]], quality: int, target: float, lowest: float, highest: int
+) -> tuple[int, bytes, float]:
+    """Make a whole picture with its sample's quality; more where that comes out too low, less where far too high.
+
+    Args:
+        make: Returns the file of a quality, and its score.
+        quality: The sample's.
+        target: The score aimed at.
+        lowest: The score that will do.
+        highest: The largest quality there may be.
+
+    Returns:
+        The quality, the file and its score, which is below `lowest` only at the largest quality.
+    """
+    data, score = make(quality)
+    if score > target + _SPARE and quality > 1:
+        less = max(1, quality - max(1, round(score - target)))
+        smaller, lower = make(less)
+        return (less, smaller, lower) if lower >= lowest else (quality, data, score)
+    while score < lowest and quality < highest:
+        quality = min(highest, quality + max(1, round(target - score)))
+        data, score = make(quality)
+    return quality, data, score
 
 
 def _guess(below: tuple[int, float] | None, above: tuple[int, float] | None, target: float, stride: int) -> int:
