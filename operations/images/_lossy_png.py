@@ -124,7 +124,7 @@ def _promising(task: Task, part: "pyvips.Image", judge: Judge, target: float) ->
                 continue
             size = len(oxipng(data, effort=_QUICK_EFFORT, pixels=part.width * part.height, keep=[]))
             found.append((size * (1 - _BYTES_PER_POINT * (score - target)), len(found), way))
-    count = 4 if _thorough(task, part) else 2
+    count = 4 if task.level == "aggressive" else 3 if _thorough(task, part) else 2
     return [way for _, _, way in sorted(found)[:count]]
 
 

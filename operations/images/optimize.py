@@ -37,7 +37,7 @@ class Params(Job, frozen=True, kw_only=True, tag="optimize", forbid_unknown_fiel
     """An optimize job: files, where the results go, and what may be lost.
 
     Results keep their file's format and size in pixels. They are never larger: where nothing smaller is found, the
-    original bytes are the output, and `metadata.files[i].skipped` says why; under `in_place` such a file is not touched.
+    original bytes are the output, and `metadata.files[i].skipped` says why; `in_place` does not touch such a file.
 
     - `lossless`: every sample stays, what is hidden under full transparency included; each result is decoded and
       compared with its original. A profile other than sRGB and the orientation stay under every `metadata`, because
