@@ -11,12 +11,17 @@ PLUGINS = ROOT / "tests" / "faults"
 
 def default_photo(folder: Path) -> Path:
     """Make the photo that stands in for a real one: 2725x2225, out of seeded noise."""
+    return make(PHOTO, folder)
+
+
+def make(name: str, folder: Path) -> Path:
+    """Make one of the samples the tests use."""
     spec = importlib.util.spec_from_file_location("fixtures_make", ROOT / "fixtures" / "make.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    made: Path = module.make_one(PHOTO, folder)
+    made: Path = module.make_one(name, folder)
     return made
 
 
