@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mediamill.operations.images import _resample
-from mediamill.operations.images._colour import ALPHA_FORMATS
 from mediamill.operations.images._encode import (
     encode,
     encode_error,
@@ -114,7 +113,7 @@ class _Stage:
         code = variant.code
         page = _resample.sharpen(page, self._work.look.sharpen)
         image = prepare(page, code)
-        return _resample.pad(image, variant.fit.size, code.background, alpha=code.format in ALPHA_FORMATS)
+        return _resample.pad(image, variant.fit.size, code.background, alpha=code.alpha)
 
     @contextlib.contextmanager
     def _blamed(self) -> Iterator[None]:

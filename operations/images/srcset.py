@@ -49,14 +49,15 @@ class Qualities(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 class Params(ImageJob, frozen=True, kw_only=True, tag="srcset", forbid_unknown_fields=True, omit_defaults=True):
     """A srcset job: widths in CSS pixels, times densities, times formats.
 
-    Combinations that come to the same width in pixels are one file. A width the source is too small for is the source's
-    own, once, but a drawing is drawn at any. Moving pictures stay moving in GIF, WebP and AVIF and are stills elsewhere.
+    Combinations that come to the same width in pixels are one file. A width the source is too small for is the
+    source's own, once, but a drawing is drawn at any. Moving pictures stay moving in GIF, WebP and AVIF and are stills
+    elsewhere.
     """
 
-    quality: (  # type: ignore[assignment]
+    quality: (
         Annotated[Quality | Qualities, Meta(description="One for all formats, or an object with one per format.")]
         | None
-    ) = None
+    ) = None  # type: ignore[assignment]  # the one place where an image job says more of it
     widths: Annotated[list[Side], Meta(min_length=1, max_length=64, description="In CSS pixels.")]
     densities: Annotated[
         tuple[Annotated[float, Meta(ge=0.1, le=10)], ...],
@@ -124,7 +125,9 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="srcset", forbid_unknown_f
             )
         if len(self.widths) * len(self.densities) * len(self.formats or ("one",)) > _MAX_FILES:
             raise InvalidJob(
-                f"A srcset is at most {_MAX_FILES} files.", field="widths", expected="fewer widths, densities or formats"
+                f"A srcset is at most {_MAX_FILES} files.",
+                field="widths",
+                expected="fewer widths, densities or formats",
             )
 
 

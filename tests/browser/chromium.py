@@ -1,8 +1,8 @@
 """Headless Chromium for tests: pages at a viewport and a pixel density, what they run, show and fail to load.
 
-The browser is driven over a pair of pipes by its DevTools protocol, so nothing but the standard library is needed and no
-port is open. Pages come from a server of the test's own folder on the loopback; no other host has an address. Every page
-has a profile of its own: Chromium takes a larger candidate of a `srcset` where its cache has one.
+The browser is driven over a pair of pipes by its DevTools protocol, so nothing but the standard library is needed and
+no port is open. Pages come from a server of the test's own folder on the loopback; no other host has an address. Every
+page has a profile of its own: Chromium takes a larger candidate of a `srcset` where its cache has one.
 
     with Chromium() as browser, Site(folder) as site:
         page = browser.page(width=800, height=600, density=2)
@@ -82,7 +82,8 @@ class Chromium:
         self._profile = self._stack.enter_context(
             tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
         )
-        self._said = self._stack.enter_context(tempfile.TemporaryFile())
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115
+        self._stack.callback(self._said.close)
         theirs_in, self._write = os.pipe()
         self._read, theirs_out = os.pipe()
         launch = [sys.executable, "-c", _LAUNCH, str(theirs_in), str(theirs_out), program]

@@ -378,9 +378,7 @@ class TestPixels:
         y = noise.integers(0, 256, (height, width), np.uint8)
         cb, cr = noise.integers(0, 256, (2, -(-height // pitch), -(-width // pitch)), np.uint8)
         found = _planes.to_pixels(Planes(width, height, y, cb, cr))
-        blue, red = (
-            plane.repeat(pitch, 0).repeat(pitch, 1)[:height, :width].astype(float) - 128 for plane in (cb, cr)
-        )
+        blue, red = (plane.repeat(pitch, 0).repeat(pitch, 1)[:height, :width].astype(float) - 128 for plane in (cb, cr))
         wanted = np.stack([y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue], axis=-1)
         assert found.shape == (height, width, 3)
         assert np.abs(found - wanted.clip(0, 255)).max() < 0.51

@@ -81,9 +81,7 @@ def test_drawings_are_drawn_at_any_width(done, sample, tmp_path):
 def test_one_width_alone_is_told_apart_by_density(done, sample, tmp_path, complaints):
     fields = {"input": sample("photo.jpg"), "output_dir": tmp_path, "widths": [600], "densities": [1, 2, 3]}
     metadata = done("srcset", **fields).metadata
-    assert metadata["srcset"] == {
-        "jpeg": "photo-600w.jpg 1x, photo-600w-2x.jpg 2x, photo-1600w.jpg 2.667x"
-    }
+    assert metadata["srcset"] == {"jpeg": "photo-600w.jpg 1x, photo-600w-2x.jpg 2x, photo-1600w.jpg 2.667x"}
     assert "sizes" not in metadata
     assert "sizes" not in metadata["html_snippet"]
     assert complaints(metadata["html_snippet"]) == []
@@ -95,9 +93,7 @@ def test_one_width_alone_is_told_apart_by_density(done, sample, tmp_path, compla
 
 def test_one_file_needs_no_choice(done, sample, tmp_path, complaints):
     html = done("srcset", input=sample("photo.jpg"), output_dir=tmp_path, widths=[64], alt="x").metadata["html_snippet"]
-    assert html == (
-        '<img src="photo-64w.jpg" width="64" height="43" alt="x" loading="lazy" decoding="async">'
-    )
+    assert html == ('<img src="photo-64w.jpg" width="64" height="43" alt="x" loading="lazy" decoding="async">')
     assert complaints(html) == []
 
 
@@ -128,7 +124,7 @@ def test_several_formats_make_a_picture_with_the_best_first(done, sample, tmp_pa
         {"alt": 'a "b" <c> & d &amp; \' é\n'},
         {"class": '"><script>'},
         {"sizes": '(min-width: 10px) calc(100vw - "2px"), 50vw'},
-        {"base_url": "https://cdn.example/a b/ü,?x=<1>&y=\"2\""},
+        {"base_url": 'https://cdn.example/a b/ü,?x=<1>&y="2"'},
         {"base_url": "/img/", "formats": ["webp", "jpeg"]},
         {"densities": [1, 1.25, 1.333333]},
         {"widths": [1]},
