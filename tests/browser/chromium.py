@@ -39,6 +39,8 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-checker-imaging",  # or large pictures are painted a few frames later than the rest
+    "--run-all-compositor-stages-before-draw",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
 )
@@ -248,6 +250,7 @@ class Page:
         Args:
             clip: The part to take: x, y, width and height in CSS pixels; absent: the viewport.
         """
+        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         options: dict[str, Any] = {"format": "png"}
         if clip is not None:
             options["clip"] = dict(zip(("x", "y", "width", "height"), clip, strict=True)) | {"scale": 1}
@@ -328,6 +331,11 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         ".mp4": "video/mp4",
         ".webm": "video/webm",
     }
+
+    def end_headers(self) -> None:
+        """Have everything fetched anew: tests change files faster than dates tell."""
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Keep quiet."""
