@@ -30,6 +30,15 @@ def small(photo: Path, folder: Path, width: int) -> Path:
     return path
 
 
+def as_png(photo: Path, folder: Path) -> Path:
+    """Make a PNG of a photo, coded as most programs do."""
+    import pyvips
+
+    path = folder / "photo.png"
+    pyvips.Image.new_from_file(str(photo)).pngsave(str(path), compression=6, keep="icc")
+    return path
+
+
 def half(photo: Path, folder: Path) -> Path:
     """Make a file that ends in the middle of its picture."""
     path = folder / "half.jpg"

@@ -3,8 +3,8 @@
 //   node sharp.mjs '{"sharp": FOLDER, "mode": "one", "input": PATH, "output": PATH, "width": 720, "quality": 80}'
 //
 // Modes: version; one (a resize, nothing else); many (count resizes, `parallel` at a time, each into its own file);
-// ladder (count times all widths of one picture, by clone()). `concurrency` is libvips' threads a picture; the threads
-// of Node.js itself are UV_THREADPOOL_SIZE, which has to be in the environment already.
+// ladder (count times all widths of one picture in all formats, by clone()). `concurrency` is libvips' threads a
+// picture; the threads of Node.js itself are UV_THREADPOOL_SIZE, which has to be in the environment already.
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -41,9 +41,13 @@ const modes = {
     settle();
     for (let count = 0; count < job.count; count++) {
       const picture = sharp(job.input);
-      const rung = (width) =>
-        picture.clone().resize(width).jpeg({ quality: job.quality }).toFile(join(job.folder, `${width}.jpg`));
-      await Promise.all(job.widths.map(rung));
+      const rung = ([width, format]) =>
+        picture
+          .clone()
+          .resize(width)
+          .toFormat(format, { quality: job.quality })
+          .toFile(join(job.folder, `${width}.${format === "jpeg" ? "jpg" : format}`));
+      await Promise.all(job.widths.flatMap((width) => job.formats.map((format) => rung([width, format]))));
     }
   },
 };

@@ -29,7 +29,7 @@ FIELDS = {
     "note",
 }
 WORK = {
-    "ladder": 3,
+    "ladder": 9,
     "memory": 4,
     "noop": 2,
     "oneshot": 2,
