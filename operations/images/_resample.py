@@ -52,6 +52,7 @@ class Look(Struct, frozen=True, kw_only=True):
         sharpen: 0 for none; 1 is libvips' own amount.
         position: What a crop keeps.
         focal: The point `focal` keeps, each coordinate 0..1.
+        residual: How many times larger than its result a picture stays when its decoder shrinks it, at least 1.
     """
 
     kernel: Filter = "lanczos3"
@@ -59,6 +60,7 @@ class Look(Struct, frozen=True, kw_only=True):
     sharpen: float = 0.0
     position: Position = "center"
     focal: tuple[float, float] = (0.5, 0.5)
+    residual: float = RESIDUAL
 
 
 class Raster(Struct, frozen=True):
@@ -112,7 +114,7 @@ def decode(source: Source, largest: Size, look: Look, *, frames: bool = False, s
         image = _colour.to_linear(image)
     resampled = largest != stored or count > 1 or shared
     if alpha and resampled and look.kernel != "nearest":
-        image = _premultiplied(image)
+        image = premultiplied(image)
     else:
         alpha = False
     if shared and (alpha or look.linear):
@@ -164,6 +166,34 @@ def finish(raster: Raster, fit: Fit, facts: Facts, look: Look) -> list["pyvips.I
     else:
         left, top = crop_offset(fit.scaled, (width, height), look.focal)
     return [page.crop(left, top, width, height) for page in pages]
+
+
+def rasterised(pages: Sequence["pyvips.Image"], look: Look) -> Raster:
+    """Return a picture in memory, upright and in coded values, ready to be resampled."""
+    images = list(pages)
+    first = images[0]
+    alpha = bool(first.hasalpha())
+    if alpha and all(page[page.bands - 1].min() == (65535 if page.format == "ushort" else 255) for page in images):
+        images, alpha = [page.extract_band(0, n=page.bands - 1) for page in images], False
+    linear = None
+    if look.linear:
+        linear = (first.interpretation in ("b-w", "grey16"), first.format == "ushort")
+        images = [_colour.to_linear(page) for page in images]
+    if alpha and look.kernel != "nearest":
+        images = [premultiplied(page) for page in images]
+    else:
+        alpha = False
+    return Raster(tuple(images), (float(first.width), float(first.height)), alpha, linear)
+
+
+def premultiplied(image: "pyvips.Image") -> "pyvips.Image":
+    """Multiply colours with alpha, in the picture's own depth."""
+    return _in_depth(image.premultiply(), image)
+
+
+def unpremultiplied(image: "pyvips.Image") -> "pyvips.Image":
+    """Undo `premultiplied`."""
+    return _in_depth(image.unpremultiply(), image)
 
 
 def upright(image: "pyvips.Image", orientation: int) -> "pyvips.Image":
@@ -221,9 +251,9 @@ def _reduction(facts: Facts, decoder: str, largest: Size, look: Look, frames: bo
     if look.kernel == "nearest" or frames:
         return 1, 1.0
     if decoder == "jpeg":
-        return shrink_on_load(stored, largest), 1.0
+        return shrink_on_load(stored, largest, look.residual), 1.0
     if decoder == "webp":
-        scale = RESIDUAL * max(largest[0] / stored[0], largest[1] / stored[1])
+        scale = look.residual * max(largest[0] / stored[0], largest[1] / stored[1])
         return 1, scale if scale < _WEBP_SCALE else 1.0
     return 1, 1.0
 
@@ -238,18 +268,18 @@ def _without_opaque_alpha(image: "pyvips.Image") -> tuple["pyvips.Image", bool]:
     return image.extract_band(0, n=image.bands - 1), False
 
 
-def _premultiplied(image: "pyvips.Image") -> "pyvips.Image":
-    return image.premultiply().rint().cast(image.format)
-
-
 def _plain(image: "pyvips.Image", raster: Raster) -> "pyvips.Image":
     """Undo what was done for resampling."""
     if raster.premultiplied:
-        image = image.unpremultiply().rint().cast(image.format)
+        image = unpremultiplied(image)
     if raster.linear is not None:
         mono, deep = raster.linear
         image = _colour.from_linear(image, mono=mono, deep=deep)
     return image
+
+
+def _in_depth(image: "pyvips.Image", like: "pyvips.Image") -> "pyvips.Image":
+    return image if like.format in ("float", "double") else image.rint().cast(like.format)
 
 
 def _resized(image: "pyvips.Image", span: tuple[float, float], size: Size, kernel: Filter) -> "pyvips.Image":

@@ -34,6 +34,7 @@ WORK = {
     "noop": 2,
     "oneshot": 2,
     "overhead": 3,
+    "placeholder": 2,
     "throughput": 5,
 }
 """How many rows each case has, at the quick setting."""
