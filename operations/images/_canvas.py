@@ -1,41 +1,14 @@
-"""Several pictures on one canvas, each as sRGB with alpha."""
+"""Several pictures on one canvas."""
 
 from typing import TYPE_CHECKING
 
-from mediamill.operations.images import _colour, _resample
 from mediamill.operations.images._encode import Encoding, encode, encode_error, prepare
-from mediamill.operations.images._geometry import Fit, Size
+from mediamill.operations.images._geometry import Size
 from mediamill.operations.images._params import Rgba
-from mediamill.operations.images._picture import blamed
-from mediamill.operations.images._source import Source
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
     import pyvips
-
-
-def loaded(source: Source, size: Size) -> "pyvips.Image":
-    """Decode a picture, its first frame, at a size.
-
-    Args:
-        source: The picture.
-        size: Width and height in pixels as it is meant to be seen; its own takes its pixels as they are.
-
-    Returns:
-        Four bands of eight bits, in memory.
-
-    Raises:
-        CorruptInput: It is damaged.
-        OutOfMemory: It does not fit.
-    """
-    facts, look = source.facts, _resample.Look()
-    stored = (size[1], size[0]) if facts.orientation >= 5 else size
-    with blamed(source):
-        raster = _resample.resample(_resample.decode(source, stored, look), stored, look)
-        image = _colour.to_srgb(_resample.finish(raster, Fit(size, size), facts, look)[0])
-        if image.bands < 3:
-            image = image.colourspace("srgb")
-        return (image if image.hasalpha() else image.addalpha()).copy_memory()
 
 
 class Canvas:
@@ -55,7 +28,7 @@ class Canvas:
         self._pixels[:] = background
 
     def put(self, image: "pyvips.Image", left: int, top: int) -> None:
-        """Put a loaded picture where nothing but the background is yet."""
+        """Put a picture that `_lqip.shrunk` decoded where nothing but the background is yet."""
         import numpy as np
 
         if self._background[3]:

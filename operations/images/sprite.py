@@ -7,11 +7,12 @@ from msgspec import Meta, Struct
 
 from mediamill.operations.contract import Context, Metadata, Plan, Target
 from mediamill.operations.images import _sprite
-from mediamill.operations.images._canvas import Canvas, loaded
+from mediamill.operations.images._canvas import Canvas
 from mediamill.operations.images._encode import DEFAULT_QUALITY, EFFORTS, Encoding, check_side, same_look
 from mediamill.operations.images._geometry import Fit, Size, fit
 from mediamill.operations.images._html import BaseUrl, url_of
 from mediamill.operations.images._job import check_outputs
+from mediamill.operations.images._lqip import shrunk
 from mediamill.operations.images._params import (
     EXTENSIONS,
     Format,
@@ -21,6 +22,7 @@ from mediamill.operations.images._params import (
     parse_colour,
     suffix_format,
 )
+from mediamill.operations.images._resample import Look
 from mediamill.operations.images._source import Source as Picture
 from mediamill.operations.images._source import open_source
 from mediamill.protocol.errors import InvalidJob, MediaError
@@ -209,7 +211,7 @@ def _encoded(prepared: _Prepared, code: Encoding, ctx: Context) -> bytes:
     ):
         ctx.check()
         try:
-            image = loaded(picture, one.scaled)
+            image = shrunk(picture, one.scaled, Look())
         except MediaError as error:
             error.field = error.field or f"inputs[{number}]"
             raise

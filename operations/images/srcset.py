@@ -10,6 +10,7 @@ from mediamill.operations.images import _job, _targets
 from mediamill.operations.images._encode import DEFAULT_QUALITY, Encoding, check_side, encoding, same_look
 from mediamill.operations.images._html import BaseUrl, url_of
 from mediamill.operations.images._params import Filter, Format, ImageJob, Quality, Side, long_name
+from mediamill.operations.images._placeholder import KindName, stand_in
 from mediamill.operations.images._resample import Look
 from mediamill.operations.images._source import Source, open_source
 from mediamill.operations.images._srcset import BEST_FIRST, Offer, markup, offer, srcset_of
@@ -83,6 +84,12 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="srcset", forbid_unknown_f
         name="class", default=None
     )
     loading: Annotated[Literal["lazy", "eager"], Meta(description="eager: for what is seen first.")] = "lazy"
+    placeholder: (
+        Annotated[
+            KindName, Meta(description="Return what stands in for the picture, as the operation placeholder does.")
+        ]
+        | None
+    ) = None
     generate_html: Annotated[bool, Meta(description="Return the HTML as metadata.html_snippet.")] = True
     base_url: BaseUrl = ""
     filter: Annotated[Filter, Meta(description="Kernel of the resampling.")] = "lanczos3"
@@ -157,7 +164,10 @@ def run(params: Params, ctx: Context) -> Metadata:
         MediaError: One of the table's: the source cannot be read, is damaged or too large, or an output cannot be made.
     """
     prepared = _prepare(params, ctx)
-    return _job.carry_out(prepared.job, ctx) | _page(params, prepared)
+    found = _job.carry_out(prepared.job, ctx) | _page(params, prepared)
+    if params.placeholder is not None:
+        found["placeholder"] = stand_in(params, prepared.job.work.source, params.placeholder, ctx.check)
+    return found
 
 
 def _prepare(params: Params, ctx: Context) -> _Prepared:
