@@ -85,10 +85,7 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="srcset", forbid_unknown_f
     )
     loading: Annotated[Literal["lazy", "eager"], Meta(description="eager: for what is seen first.")] = "lazy"
     placeholder: (
-        Annotated[
-            KindName, Meta(description="Return what stands in for the picture, as the operation placeholder does.")
-        ]
-        | None
+        Annotated[KindName, Meta(description="Return what stands in for it, as the operation placeholder does.")] | None
     ) = None
     generate_html: Annotated[bool, Meta(description="Return the HTML as metadata.html_snippet.")] = True
     base_url: BaseUrl = ""

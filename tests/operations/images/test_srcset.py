@@ -227,9 +227,23 @@ def test_templates(done, job, sample, tmp_path):
     assert job("srcset", name="a/{width}{density}.{ext}", **fields).error_info.field == "name"
 
 
+@pytest.mark.parametrize("kind", ["lqip", "dominant", "css_gradient", "blurhash", "thumbhash", "all"])
+@pytest.mark.parametrize("name", ["photo.jpg", "alpha.png", "drawing.svg", "orientation-6.jpg"])
+def test_placeholders_are_those_of_the_operation(done, sample, tmp_path, kind, name):
+    fields = {"input": sample(name), "placeholder": kind, "quality": {"jpeg": 3}, "output_dir": tmp_path}
+    found = done("srcset", widths=[20], **fields).metadata["placeholder"]
+    alone = done("placeholder", input=sample(name), kind=kind).metadata
+    assert found == {key: value for key, value in alone.items() if key not in ("width", "height", "aspect_ratio")}
+
+
+def test_there_is_no_placeholder_unless_it_is_asked_for(done, sample, tmp_path):
+    assert "placeholder" not in done("srcset", input=sample("tiny.png"), output_dir=tmp_path, widths=[1]).metadata
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
+        ({"placeholder": "blur"}, "placeholder"),
         ({"widths": []}, "widths"),
         ({"widths": [0]}, "widths[0]"),
         ({"widths": [10, -5]}, "widths[1]"),
