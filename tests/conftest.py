@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
 Sample = Callable[[str], Path]
 RunJob = Callable[..., Any]
 
 
 def pytest_report_header() -> str:
     """Say whether the tests that need a browser are among those collected."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    return f"browser: {found}" if found else f"browser: none of {', '.join(BROWSERS)}, so tests/browser is left out"
+    chromium = _module("mediamill_chromium", ROOT / "tests" / "browser" / "chromium.py")
+    found = chromium.find()
+    return f"browser: {found or 'none of ' + ', '.join(chromium.NAMES) + ', so tests/browser is left out'}"
 
 
 def _module(name: str, path: Path) -> Any:

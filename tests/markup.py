@@ -56,7 +56,7 @@ class _Validator(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         text = self.get_starttag_text()
-        self._must(TAG.fullmatch(text), f"syntax: {text}")
+        self._must(TAG.fullmatch(text) and "\0" not in text, f"syntax: {text}")
         if not self._must(tag in ALLOWED, f"unknown element {tag}"):
             return
         names = [name for name, _ in attrs]

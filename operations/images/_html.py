@@ -26,8 +26,13 @@ _KEPT_IN_BASES = "!#$%&'*+/:;=?@[]~"
 
 def element(name: str, attributes: Mapping[str, str | int | None]) -> str:
     """Return a start tag; attributes that are None are left out, all values are escaped."""
-    given = (f' {key}="{html.escape(str(value))}"' for key, value in attributes.items() if value is not None)
+    given = (f' {key}="{_escaped(str(value))}"' for key, value in attributes.items() if value is not None)
     return f"<{name}{''.join(given)}>"
+
+
+def _escaped(value: str) -> str:
+    """Escape a value; the zero character, which HTML cannot say, becomes what browsers make of it."""
+    return html.escape(value.replace("\0", "\ufffd"))
 
 
 def url_of(base: str, name: str) -> str:

@@ -123,6 +123,7 @@ def test_several_formats_make_a_picture_with_the_best_first(done, sample, tmp_pa
     [
         {"alt": 'a "b" <c> & d &amp; \' é\n'},
         {"class": '"><script>'},
+        {"alt": "\0"},
         {"sizes": '(min-width: 10px) calc(100vw - "2px"), 50vw'},
         {"base_url": 'https://cdn.example/a b/ü,?x=<1>&y="2"'},
         {"base_url": "/img/", "formats": ["webp", "jpeg"]},
