@@ -3,6 +3,7 @@
 `python docs/make.py` writes them; `--check` only compares, and fails where one has drifted.
 """
 
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -53,9 +54,30 @@ def _readme(operations: list[Operation]) -> str:
     start, end = "<!-- operations -->\n", "<!-- /operations -->"
     before, rest = text.split(start)
     _, after = rest.split(end)
-    rows = [f"| [{op.name}](docs/operations.md#{op.name}) | {op.medium} | {op.summary} |" for op in operations]
-    table = "\n".join(["| operation | medium | what it does |", "|---|---|---|", *rows])
+    rows = [
+        f"| [{op.name}](docs/operations.md#{op.name}) | {op.summary} | `{_typed(op).replace('|', chr(92) + '|')}` |"
+        for op in operations
+    ]
+    table = "\n".join(["| operation | what it does | for example |", "|---|---|---|", *rows])
     return f"{before}{start}{table}\n{end}{after}"
+
+
+def _typed(operation: Operation) -> str:
+    """Return an operation's example as people type it."""
+    fields = {name: value for name, value in operation.example.items() if name != "operation"}
+    if operation.expand is not None:
+        return "mediamill batch --file jobs.jsonl"
+    files = fields.pop("inputs", None) or [fields.pop("input")]
+    words = ["mediamill", operation.name, *files]
+    for name, value in fields.items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else "--no-" + flag[2:])
+        elif isinstance(value, list) and not any(isinstance(item, (list, dict)) for item in value):
+            words += [flag, ",".join(str(item) for item in value)]
+        else:
+            words += [flag, _compact(value) if isinstance(value, (list, dict)) else str(value)]
+    return shlex.join(words)
 
 
 def _operations_page(operations: list[Operation]) -> str:

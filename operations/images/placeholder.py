@@ -48,7 +48,7 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="placeholder", forbid_unkn
     Every kind gives the picture's `width`, `height` and `aspect_ratio`, upright. Beside them:
 
     - lqip: `data_uri`, a tiny picture; it is also what an output is. Without a format it is of the one of WebP, PNG and
-      JPEG that takes the fewest bytes, and without a quality it is coarse.
+      JPEG that takes the fewest bytes, and without a quality it is coarse. It holds no metadata.
     - dominant_color: `color_hex` and `color_rgb`, the colour most of the visible picture is close to (the background's
       where nothing is visible), and `css` that sets it.
     - css_gradient: `corners`, the mean colours of upper left, upper right, lower left and lower right, #rrggbb or

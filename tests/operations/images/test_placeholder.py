@@ -1,7 +1,10 @@
 import base64
 import io
+import json
 import os
 import re
+import subprocess
+import sys
 
 import blurhash
 import numpy as np
@@ -347,3 +350,15 @@ def test_the_example_runs(done, sample, tmp_path, monkeypatch):
     os.symlink(sample("photo.jpg"), tmp_path / "photo.jpg")
     fields = dict(placeholder.EXAMPLE)
     assert set(done(fields.pop("operation"), **fields).metadata) == EVERY | FIELDS["all"]
+
+
+def test_the_command_line_prints_and_writes_nothing(sample, tmp_path):
+    """Both inputs would have one name as files."""
+    for folder in ("a", "b"):
+        os.mkdir(tmp_path / folder)
+        os.symlink(sample("photo.tiff"), tmp_path / folder / "photo.tiff")
+    command = [sys.executable, "-m", "mediamill.engine", "placeholder", "a/photo.tiff", "b/photo.tiff", "--json"]
+    ran = subprocess.run([*command, "--kind", "all"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [set(line["metadata"]) for line in lines] == [EVERY | FIELDS["all"]] * 2
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
