@@ -1,25 +1,20 @@
 """Which works go from JPEG to JPEG through planes, and how: faster than through pixels, or better, or both.
 
-What decides is measured (see `_planes`): several sizes of one picture always gain; one size gains as long as libvips
-cannot shrink the picture while it decodes, and a little beyond, where the file is not so dense that decoding is all
-there is. Where nothing is gained, or a file cannot be proven whole, the work goes through pixels.
+What decides is measured (see `_planes`): several sizes of one picture always gain; one size gains as long as a decoder
+cannot shrink the picture (where it can, see `_reduced`). Where nothing is gained, or a file cannot be proven whole, the
+work goes through pixels.
 """
 
 from collections.abc import Iterator
 
+from mediamill.operations.images._colour import says_nothing
 from mediamill.operations.images._encode import MOZJPEG_EFFORT
 from mediamill.operations.images._jpeg_header import Header, eligible
 from mediamill.operations.images._planes import Chroma, Kernel, Planes, encode_jpeg, ladder, scale, upright
 from mediamill.operations.images._work import Made, Variant, Work, stored
 
 LANCZOS_BELOW = 3.0
-"""Factor up to which one size is made with the sharper kernel, which is still faster than pixels."""
-
-PLANES_BELOW = 6.0
-"""Factor from which libvips' own shrinking decoder is faster for one size."""
-
-DENSE = 0.14
-"""Bytes a pixel from which decoding dominates and the shrinking decoder is faster for one size."""
+"""Factor up to which one size is made, and with the sharper kernel."""
 
 SMALLEST = 16
 """Pixels of a side below which chroma, at half of that, is too coarse to be sited; pixels cost nothing there."""
@@ -32,13 +27,15 @@ def accepts(work: Work) -> Header | None:
     """Return the header to decode by where a work gains from planes, else None."""
     facts, look = work.source.facts, work.look
     plain = look.kernel == "lanczos3" and not look.linear and not look.sharpen
-    if not (plain and work.source.decoder == "jpeg" and facts.icc is None and facts.hdr is None):
+    if not (
+        plain and work.source.decoder == "jpeg" and facts.hdr is None and says_nothing(facts.icc, facts.interpretation)
+    ):
         return None
     bare = not (facts.has_exif or facts.has_xmp or facts.has_iptc)
     if not all(_is_plain(variant, bare) for variant in work.variants) or kernel(work) is None:
         return None
     header = eligible(work.source.data)
-    if header is None or header.icc is not None or header.orientation != facts.orientation:
+    if header is None or header.orientation != facts.orientation:
         return None
     return header
 
@@ -52,10 +49,7 @@ def kernel(work: Work) -> Kernel | None:
         return None
     if len(set(sizes)) > 1:
         return "bicubic"
-    if factor < LANCZOS_BELOW:
-        return "lanczos"
-    dense = len(work.source.data) > DENSE * facts.width * facts.height
-    return "bicubic" if factor < PLANES_BELOW and not dense else None
+    return "lanczos" if factor < LANCZOS_BELOW else None
 
 
 def render(work: Work, planes: Planes) -> Iterator[Made]:
