@@ -1,8 +1,8 @@
 """Which works go from JPEG through planes, and how: faster than through pixels, or better, or both.
 
-What decides is measured (see `_planes`): several sizes of one picture always gain; one size gains as long as libvips
-cannot shrink the picture while it decodes, and a little beyond, where the file is not so dense that decoding is all
-there is. Where nothing is gained, or a file cannot be proven whole, the work goes through pixels.
+What decides is measured (see `_planes`): several sizes of one picture always gain; one size gains as long as a decoder
+cannot shrink the picture (where it can, see `_reduced`). Where nothing is gained, or a file cannot be proven whole, the
+work goes through pixels.
 
 Plain JPEGs are encoded from the planes. Other lossy outputs of the same work become pixels when they have their size:
 their encoders make planes of them again. Five widths as JPEG and WebP take 0.85 of the way through pixels. Without a
@@ -12,6 +12,7 @@ plain JPEG among them there is nothing to gain: their encoders are all there is.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mediamill.operations.images._colour import says_nothing
 from mediamill.operations.images._encode import (
     LOSSY_FORMATS,
     MOZJPEG_EFFORT,
@@ -30,13 +31,7 @@ if TYPE_CHECKING:
     import pyvips
 
 LANCZOS_BELOW = 3.0
-"""Factor up to which one size is made with the sharper kernel, which is still faster than pixels."""
-
-PLANES_BELOW = 6.0
-"""Factor from which libvips' own shrinking decoder is faster for one size."""
-
-DENSE = 0.14
-"""Bytes a pixel from which decoding dominates and the shrinking decoder is faster for one size."""
+"""Factor up to which one size is made, and with the sharper kernel."""
 
 SMALLEST = 16
 """Pixels of a side below which chroma, at half of that, is too coarse to be sited; pixels cost nothing there."""
@@ -49,7 +44,9 @@ def accepts(work: Work) -> Header | None:
     """Return the header to decode by where a work gains from planes, else None."""
     facts, look = work.source.facts, work.look
     plain = look.kernel == "lanczos3" and not look.linear and not look.sharpen
-    if not (plain and work.source.decoder == "jpeg" and facts.icc is None and facts.hdr is None):
+    if not (
+        plain and work.source.decoder == "jpeg" and facts.hdr is None and says_nothing(facts.icc, facts.interpretation)
+    ):
         return None
     bare = not (facts.has_exif or facts.has_xmp or facts.has_iptc)
     if not all(_is_bare(variant, bare) for variant in work.variants) or kernel(work) is None:
@@ -57,7 +54,7 @@ def accepts(work: Work) -> Header | None:
     if not any(_is_plain(variant.code) for variant in work.variants):
         return None
     header = eligible(work.source.data)
-    if header is None or header.icc is not None or header.orientation != facts.orientation:
+    if header is None or header.orientation != facts.orientation:
         return None
     return header
 
@@ -70,10 +67,7 @@ def kernel(work: Work) -> Kernel | None:
         return None
     if len(sizes) > 1:
         return "bicubic"
-    if factor < LANCZOS_BELOW:
-        return "lanczos"
-    dense = len(work.source.data) > DENSE * facts.width * facts.height
-    return "bicubic" if factor < PLANES_BELOW and not dense else None
+    return "lanczos" if factor < LANCZOS_BELOW else None
 
 
 def render(work: Work, planes: Planes) -> Iterator[Made]:

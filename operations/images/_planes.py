@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mediamill.operations.images._jpeg_header import DamagedJpeg as DamagedJpeg
-from mediamill.operations.images._jpeg_header import Header, proving_step, rewritten
+from mediamill.operations.images._jpeg_header import Header
+from mediamill.operations.images._jpeg_proof import proving_step, rewritten
 
 if TYPE_CHECKING:
     import numpy as np

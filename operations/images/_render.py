@@ -36,15 +36,16 @@ def render(work: Work) -> Iterator[Made]:
 
 def _through_planes(work: Work) -> Iterator[Made] | None:
     """Return the outputs where planes gain and the file is sound, else None: libvips knows better what is damaged."""
-    from mediamill.operations.images import _planar, _planes
+    from mediamill.operations.images import _planar, _planes, _reduced
 
-    header = _planar.accepts(work)
-    if header is None:
-        return None
     try:
-        return _planar.render(work, _planes.decode(work.source.data, header))
+        if (outline := _reduced.accepts(work)) is not None:
+            return _reduced.render(work, _reduced.decode(work, outline))
+        if (header := _planar.accepts(work)) is not None:
+            return _planar.render(work, _planes.decode(work.source.data, header))
     except _planes.DamagedJpeg:
         return None
+    return None
 
 
 def _through_pixels(work: Work) -> Iterator[Made]:
