@@ -52,7 +52,11 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="srcset", forbid_unknown_f
 
     Combinations that come to the same width in pixels are one file. A width the source is too small for is the
     source's own, once, but a drawing is drawn at any. Moving pictures stay moving in GIF, WebP and AVIF and are stills
-    elsewhere.
+    elsewhere. Sources of formats no page shows become JPEG, or PNG where they have alpha.
+
+    One width without sizes is a picture that has it on the page: browsers choose by density (`1x, 2x`). Otherwise they
+    choose by width (`320w, 640w`) and sizes. Several formats make a `<picture>` that offers AVIF, WebP, JPEG, PNG, GIF
+    in this order; the last of them is what every browser gets. Its width and height are those of the largest width.
     """
 
     quality: (
