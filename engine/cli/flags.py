@@ -46,7 +46,7 @@ def _add(parser: argparse.ArgumentParser, field: msgspec.structs.FieldInfo) -> N
     if bool in members:
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
     elif any(get_origin(member) in (list, tuple) for member in members):
-        parser.add_argument(flag, type=_items(members), metavar="A,B", **common)
+        parser.add_argument(flag, type=_items(members), metavar="JSON" if _holds_objects(members) else "A,B", **common)
     else:
         parser.add_argument(flag, type=_scalar(members), metavar=_metavar(members), **common)
 
@@ -115,7 +115,28 @@ def _scalar(members: list[Any]) -> Any:
 
 
 def _items(members: list[Any]) -> Any:
-    """Return what parses `a,b`: each item like a single value of the type the list holds."""
+    """Return what parses `a,b`: each item like a single value of the type the list holds; objects come as JSON."""
+    parse = _scalar(_inner(members))
+
+    def parse_all(value: str) -> Any:
+        if _holds_objects(members) and value.lstrip().startswith(("[", "{")):
+            try:
+                found = msgspec.json.decode(value)
+            except msgspec.DecodeError as error:
+                raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from None
+            return found if isinstance(found, list) else [found]
+        return [parse(item) for item in value.split(",") if item]
+
+    return parse_all
+
+
+def _inner(members: list[Any]) -> list[Any]:
+    """Return the types of the items of those members that are lists."""
     lists = [member for member in members if get_origin(member) in (list, tuple)]
-    parse = _scalar([inner for member in lists for inner in _members(get_args(member)[0])])
-    return lambda value: [parse(item) for item in value.split(",") if item]
+    return [inner for member in lists for inner in _members(get_args(member)[0])]
+
+
+def _holds_objects(members: list[Any]) -> bool:
+    """Return whether items are objects alone, which nobody could write between commas."""
+    inner = _inner(members)
+    return bool(inner) and all(isinstance(one, type) and issubclass(one, Struct) for one in inner)

@@ -20,7 +20,7 @@ PIVOT_LIGHT = ((0.5 + 0.055) / 1.055) ** 2.4
 """The light of the coded value 0.5, which contrast leaves as it is."""
 
 PIVOT_CODE = 0.5
-_TAIL = 0.01
+_TAIL = 0.001
 """The share of its peak at which a Gaussian is cut off."""
 
 _WIDE = 8.0
@@ -78,6 +78,8 @@ class Adjust(Step, frozen=True, kw_only=True, tag="adjust", forbid_unknown_field
             image = image * (1 + self.brightness)
         if self.contrast and light.coded:
             image = (image - PIVOT_CODE) * (1 + self.contrast) + PIVOT_CODE
+        elif self.contrast == -1:
+            image = image * 0 + PIVOT_LIGHT  # libvips has nothing to the power of nothing as nothing
         elif self.contrast:
             image = ((image > 0).ifthenelse(image, 0) / PIVOT_LIGHT) ** (1 + self.contrast) * PIVOT_LIGHT
         if self.saturation and image.bands == 3:
@@ -114,7 +116,7 @@ def blurred(image: "pyvips.Image", sigma: float) -> "pyvips.Image":
     width, height = image.width, image.height
     across, down = (-(-side // factor) * factor for side in (width, height))
     # What is beyond the edges has to be there before pixels are averaged, and as far out as the Gaussian reaches.
-    margin = factor * math.ceil(3.2 * sigma / factor)
+    margin = factor * math.ceil(4 * sigma / factor)
     padded = image.embed(margin, margin, across + 2 * margin, down + 2 * margin, extend="copy")
     small = padded.shrink(factor, factor)
     rest = math.sqrt(sigma * sigma - (factor * factor - 1) / 12) / factor

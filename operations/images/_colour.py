@@ -40,6 +40,7 @@ _UNIT_WHITE = 0.02
 """How far from 1 the luminance of a profile's white may be for its primaries to be believed."""
 
 _LEAST_VOLUME = 1e-3
+"""What three primaries span at least: below, they lie in one plane."""
 
 
 class Profile(Struct, frozen=True):
@@ -68,20 +69,17 @@ def read_profile(data: bytes | None, interpretation: str) -> Profile | None:
     return Profile(space, name, "srgb" in name.lower().replace(" ", "") and _has_srgb_primaries(tags))
 
 
-def primaries(data: bytes | None) -> tuple[tuple[float, float, float], ...] | None:
-    """Return the rows of the matrix from an RGB profile's light to XYZ under D50; None where it is one of tables."""
+def has_primaries(data: bytes | None) -> bool:
+    """Return whether an RGB profile is one of curves and three primaries that can be told apart, not of tables."""
     tags = _tags(data or b"")
     columns = [tags.get(name, b"") for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
     if any(len(tag) < 20 for tag in columns) or b"A2B0" in tags:
-        return None
-    red, green, blue = (
+        return False
+    (a, b, c), (d, e, f), (g, h, i) = (
         [int.from_bytes(tag[at : at + 4], "big", signed=True) / 65536 for at in (8, 12, 16)] for tag in columns
     )
-    rows = tuple(zip(red, green, blue, strict=True))
-    luminance = sum(rows[1])
-    if abs(luminance - 1) > _UNIT_WHITE or not _is_basis(rows):
-        return None
-    return rows
+    volume = a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)
+    return abs(b + e + h - 1) < _UNIT_WHITE and abs(volume) > _LEAST_VOLUME
 
 
 def says_nothing(data: bytes | None, interpretation: str) -> bool:
@@ -256,12 +254,6 @@ def _description(tag: bytes) -> str:
         size, start = int.from_bytes(tag[20:24], "big"), int.from_bytes(tag[24:28], "big")
         return tag[start : start + size].decode("utf-16-be", "replace").rstrip("\0")
     return ""
-
-
-def _is_basis(rows: tuple[tuple[float, float, float], ...]) -> bool:
-    """Return whether three primaries are far enough from lying in one plane to be told apart."""
-    (a, b, c), (d, e, f), (g, h, i) = rows
-    return abs(a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)) > _LEAST_VOLUME
 
 
 def _has_srgb_primaries(tags: dict[bytes, bytes]) -> bool:

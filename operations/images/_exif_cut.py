@@ -42,6 +42,9 @@ class Cut:
         """Remember whether the orientation matters."""
         self._obeys_exif = obeys_exif
 
+    def further(self) -> None:
+        """Further pictures are cut as the first one is."""
+
     def profile(self) -> None:
         """A profile stays."""
 

@@ -21,6 +21,9 @@ class Editor(Protocol):
     def header(self, width: int, height: int, *, obeys_exif: bool) -> None:
         """Take note of the picture's size in pixels as stored, and whether EXIF's orientation turns it."""
 
+    def further(self) -> None:
+        """Take note that what follows is said of further pictures in the file, not of the one that is shown."""
+
     def profile(self) -> None:
         """Take note that there is a colour profile."""
 

@@ -65,6 +65,7 @@ def walk(data: bytes, editor: Editor) -> bytes:
     for item in _said(index):
         _change(data, index, item, editor, changes, gain_map)
     changes.gone |= {number for number in index.thumbnails if not editor.other("Thumbnail", b"", "thumbnail")}
+    changes.gone = index.with_dependents(changes.gone)
     pieces = _pieces(data, top, index, changes, editor)
     same = all(piece.new is None or piece.start == index.box.start for piece in pieces)
     if same and not changes.gone and all(data.startswith(new, at) for at, new in changes.patches.items()):

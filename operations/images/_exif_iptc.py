@@ -3,8 +3,6 @@
 After IPTC-IIM 4.2 and Adobe's description of image resource blocks.
 """
 
-from collections.abc import Iterator
-
 from msgspec import Struct
 
 PHOTOSHOP = b"Photoshop 3.0\0"
@@ -90,9 +88,3 @@ def datasets(data: bytes) -> tuple[list[Dataset], bool]:
         found.append(Dataset(data[at + 1], data[at + 2], data[at : start + size]))
         at = start + size
     return found, not any(data[at:])
-
-
-def segments(data: bytes, room: int) -> Iterator[bytes]:
-    """Yield Photoshop's blocks in pieces an APP13 segment has room for."""
-    for at in range(0, len(data), room):
-        yield data[at : at + room]

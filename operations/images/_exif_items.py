@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from msgspec import Struct
 
 MAX_BOXES = 20_000
-MAX_ITEMS = 65_536
+MAX_ITEMS, MAX_DEPTH = 65_536, 4
 
 Moved = Callable[[int], int]
 """Where a place of the old file is in the new one."""
@@ -74,6 +74,7 @@ class Index(Struct, frozen=True):
         places: Where they lie.
         sizes: Widths in bytes of the fields of `iloc`: offset, length, base offset, index.
         thumbnails: The items that are smaller pictures of others, and are made of nothing else.
+        about: The items that are about others alone, such as their alpha, with those.
         size: Width and height of the first picture as it is shown, in pixels.
         has_profile: Whether there is a colour profile.
         whole: Whether all items lie in the file.
@@ -84,9 +85,17 @@ class Index(Struct, frozen=True):
     places: tuple[Place, ...]
     sizes: tuple[int, int, int, int]
     thumbnails: frozenset[int]
+    about: dict[int, frozenset[int]]
     size: tuple[int, int] | None
     has_profile: bool
     whole: bool
+
+    def with_dependents(self, gone: set[int]) -> set[int]:
+        """Return some items with those that are about nothing else, such as the alpha of a small picture."""
+        found = set(gone)
+        for _ in range(MAX_DEPTH):
+            found |= {one for one, others in self.about.items() if others and others <= found}
+        return found
 
     def inside(self, at: int) -> bool:
         """Return whether a place is in the index itself."""
@@ -139,9 +148,10 @@ def read(data: bytes, box: Box) -> Index | None:
     references = list(_references(data, inner[b"iref"])) if b"iref" in inner else []
     derived = {source for kind, source, _ in references if kind == b"dimg"}
     thumbnails = frozenset(source for kind, source, _ in references if kind == b"thmb") - derived
+    about = {source: frozenset(targets) for kind, source, targets in references if kind in (b"auxl", b"cdsc", b"thmb")}
     size = _size(data, inner, _number(data, inner[b"pitm"]))
     profile = data.find(b"colrprof", box.start, box.end) >= 0 or data.find(b"colrrICC", box.start, box.end) >= 0
-    return Index(box, listed, places, sizes, thumbnails, size, profile, whole)
+    return Index(box, listed, places, sizes, thumbnails, about, size, profile, whole)
 
 
 def _u(data: bytes, at: int, size: int) -> int:

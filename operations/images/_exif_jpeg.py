@@ -117,6 +117,7 @@ def walk(data: bytes, editor: Editor) -> bytes:
     behind = data[picture.end :]
     has_gain_map = not editor.turned and any(mark in behind for mark in _MARKS)
     segments = _edited(picture.segments, editor, has_gain_map)
+    editor.further()
     extra = mpf.pictures(index, data, picture.end)
     kept = []
     for one in extra:

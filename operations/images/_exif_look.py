@@ -26,12 +26,17 @@ class Look:
         self.trees: list[Tree] = []
         self.leaks: dict[str, None] = {}
         self.problems: list[str] = []
+        self._first: int | None = None
         self._is_tiff = False
         self._maker_note = False
 
     def header(self, width: int, height: int, *, obeys_exif: bool) -> None:
         """Remember the size."""
         self.size, self.obeys_exif = (width, height), obeys_exif
+
+    def further(self) -> None:
+        """Remember which trees are the first picture's."""
+        self._first = len(self.trees)
 
     def profile(self) -> None:
         """Remember the profile."""
@@ -124,8 +129,13 @@ class Look:
     @property
     def orientation(self) -> int:
         """The EXIF orientation the picture is shown with, 1..8."""
-        found = next((tree for tree in self.trees if tree.find("IFD0", tags.ORIENTATION)), None)
+        found = next((tree for tree in self._own if tree.find("IFD0", tags.ORIENTATION)), None)
         return _exif_text.orientation(found) if found is not None and self.obeys_exif else 1
+
+    @property
+    def _own(self) -> list[Tree]:
+        """The trees of the picture that is shown."""
+        return self.trees[: self._first]
 
     @property
     def shown_size(self) -> tuple[int, int]:
@@ -136,7 +146,7 @@ class Look:
         """Return what was found, as a job says it."""
         found: dict[str, Any] = {}
         problems = [*self.problems]
-        for tree in self.trees:
+        for tree in self._own:
             summary, wrong = _exif_text.summary(tree)
             found = summary | found
             problems += [f"EXIF: {problem}" for problem in wrong]
@@ -155,7 +165,7 @@ class Look:
         """
         found: dict[str, Any] = {}
         room = MAX_ALL
-        for tree in self.trees:
+        for tree in self._own:
             for directory, entry, name, value in _exif_text.everything(tree):
                 if name in found or rules.drop(self._group(directory, entry), (name,)):
                     continue
@@ -172,7 +182,7 @@ class Look:
 
     def _has_exif(self) -> bool:
         if not self._is_tiff:
-            return bool(self.trees)
+            return bool(self._own)
         return any(
             (directory.name not in ("IFD0", "SubIFD") and not directory.chained) or not tags.is_structure(entry.tag)
             for tree in self.trees
@@ -183,6 +193,8 @@ class Look:
 
     def _read(self, tree: Tree) -> None:
         self.trees.append(tree)
+        if self._first is not None:
+            self._leak("MPImage:GPS", any(one.name == "GPS" and one.entries for one in tree.directories))
         for problem in tree.problems:
             self.problem(f"EXIF: {problem}")
         leaks = _exif_maker.leaks(tree)

@@ -95,11 +95,6 @@ def is_lossless(data: bytes) -> bool:
     return any(kind == b"VP8L" for kind, _ in parse(data)[0])
 
 
-def is_animated(data: bytes) -> bool:
-    """Return whether it has frames in time."""
-    return any(kind == b"ANIM" for kind, _ in parse(data)[0])
-
-
 def grafted(metadata: bytes, pixels: bytes) -> bytes:
     """Return a WebP with one file's metadata and the other's picture."""
     said = [(kind, body) for kind, body in parse(metadata)[0] if kind not in _PICTURE or kind == b"ICCP"]

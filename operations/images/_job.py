@@ -127,16 +127,23 @@ def _write(ctx: Context, prepared: Prepared, claimed: Collection[Target]) -> Non
         ctx.progress(100 * number / len(wanted), f"{number} of {len(wanted)} outputs")
 
 
-def _metadata(prepared: Prepared) -> dict[str, Any]:
-    work = prepared.work
-    facts = work.source.facts
+def about(facts: Facts, *, still: bool) -> dict[str, Any]:
+    """Return what a job says of its source.
+
+    Args:
+        facts: The source's.
+        still: Whether an output is a still.
+    """
     width, height = facts.size
     found: dict[str, Any] = {"source_width": width, "source_height": height, "source_format": facts.format}
-    if prepared.capped:
-        found["capped"] = True
     if facts.hdr is not None and facts.icc is None:
         found["tone_mapped"] = facts.hdr[0]
-    animated = all(moves(work.source, variant.code) for variant in work.variants)
-    if facts.frames > 1 and facts.format != "ico" and not animated:
+    if facts.frames > 1 and facts.format != "ico" and still:
         found["frames_dropped"] = facts.frames - 1
     return found
+
+
+def _metadata(prepared: Prepared) -> dict[str, Any]:
+    work = prepared.work
+    found = about(work.source.facts, still=not all(moves(work.source, variant.code) for variant in work.variants))
+    return found | {"capped": True} if prepared.capped else found

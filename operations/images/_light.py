@@ -19,9 +19,6 @@ REC_709 = (0.2126, 0.7152, 0.0722)
 """How much of an sRGB picture's luminance is red, green and blue."""
 
 _PROFILE = "icc-profile-data"
-_WHITE = (95.047, 100.0, 108.8827)
-"""X, Y and Z of white where libvips has it, D65; profiles have it at D50, and libvips scales each by itself."""
-
 _STEPS = 65_536
 
 Rows = tuple[tuple[float, float, float], ...]
@@ -55,7 +52,7 @@ def own_space(image: "pyvips.Image") -> "pyvips.Image":
     profile = _colour.read_profile(blob(image, _PROFILE) if has(image, _PROFILE) else None, image.interpretation)
     if profile is None and image.interpretation != "cmyk":
         return image
-    if profile is not None and profile.space == "RGB " and _colour.primaries(blob(image, _PROFILE)) is not None:
+    if profile is not None and profile.space == "RGB " and _to_xyz(image) is not None:
         return image
     mono = image.interpretation in ("b-w", "grey16")
     image = _colour.to_srgb(image, deep=True)
@@ -82,7 +79,7 @@ def open_light(image: "pyvips.Image", *, linear: bool) -> Light:
         return Light(image.maplut(_decoded(codes).cast("float")), REC_709, False, top, image)
     xyz = image.icc_import(embedded=True, pcs="xyz", intent="relative")
     light = xyz.recomb(_matrix_image(_inverse(matrix)))
-    red, green, blue = (value / _WHITE[1] for value in matrix[1])
+    red, green, blue = (value / sum(matrix[1]) for value in matrix[1])
     return Light(light, (red, green, blue), False, top, image, matrix)
 
 
@@ -115,13 +112,23 @@ def _coded(light: "pyvips.Image") -> "pyvips.Image":
 
 
 def _to_xyz(image: "pyvips.Image") -> Rows | None:
-    """Return the matrix from a picture's own light to XYZ as libvips has it, where its profile has one."""
-    rows = _colour.primaries(blob(image, _PROFILE)) if has(image, _PROFILE) else None
-    if rows is None:
+    """Return the matrix from a picture's own light to XYZ, where its profile has one.
+
+    It is what lcms and libvips make of the primaries, so that coming back undoes all they do, white point and all.
+    """
+    if not has(image, _PROFILE) or not _colour.has_primaries(blob(image, _PROFILE)):
         return None
-    # Each row is scaled so that equal light is exactly white, or greys would not stay grey.
-    scales = [there / sum(row) for row, there in zip(rows, _WHITE, strict=True)]
-    return tuple((a * scale, b * scale, c * scale) for (a, b, c), scale in zip(rows, scales, strict=True))
+    library = vips()
+    top = _STEPS - 1 if image.format == "ushort" else 255
+    primaries = library.Image.new_from_array([[top, 0, 0], [0, top, 0], [0, 0, top]]).cast(image.format)
+    primaries = primaries.bandfold().copy(interpretation=image.interpretation)
+    set_blob(primaries, _PROFILE, blob(image, _PROFILE) or b"")
+    try:
+        xyz = primaries.icc_import(embedded=True, pcs="xyz", intent="relative").copy_memory()
+    except library.Error:
+        return None  # lcms cannot follow the profile
+    columns = [xyz(0, row) for row in range(3)]
+    return tuple((columns[0][row], columns[1][row], columns[2][row]) for row in range(3))
 
 
 def _matrix_image(rows: Rows) -> "pyvips.Image":

@@ -55,7 +55,7 @@ class Picture(Struct, frozen=True):
             OutOfMemory: It does not fit.
         """
         with memory_blamed():
-            return self.each(lambda page: page.copy_memory())
+            return msgspec.structs.replace(self, pages=tuple(page.copy_memory() for page in self.pages))
 
 
 def motion_of(source: Source) -> Motion:

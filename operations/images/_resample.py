@@ -24,7 +24,7 @@ from mediamill.operations.images._geometry import (
 )
 from mediamill.operations.images._params import Filter, Rgba
 from mediamill.operations.images._source import Facts, Source
-from mediamill.operations.images._vips import has
+from mediamill.operations.images._vips import has, vips
 
 if TYPE_CHECKING:
     import pyvips
@@ -287,6 +287,10 @@ def _resized(image: "pyvips.Image", span: tuple[float, float], size: Size, kerne
     have = image.width, image.height
     if have == size and span == (float(size[0]), float(size[1])):
         return image
+    if kernel != "nearest" and (size[0] > have[0] or size[1] > have[1]):
+        # No decoder shrinks a picture that is then enlarged, so its span is what there is.
+        image = _resized(image, span, (min(size[0], have[0]), min(size[1], have[1])), kernel)
+        return _enlarged(image, (size[0] / image.width, size[1] / image.height), size, kernel)
     (across, width), (down, height) = (
         (there, wanted) if there == true else registered(true / wanted, wanted)
         for there, true, wanted in zip(have, span, size, strict=True)
@@ -297,6 +301,20 @@ def _resized(image: "pyvips.Image", span: tuple[float, float], size: Size, kerne
         image = image.crop(0, 0, across, down)
     image = image.resize(width / across, vscale=height / down, kernel=_KERNELS[kernel])
     return image if (image.width, image.height) == size else image.crop(0, 0, *size)
+
+
+def _enlarged(image: "pyvips.Image", grow: tuple[float, float], size: Size, kernel: Filter) -> "pyvips.Image":
+    """Enlarge a picture so that its middle stays in the middle: libvips' own resize moves it by half a pixel."""
+    width, height = min(round(image.width * grow[0]), size[0]), min(round(image.height * grow[1]), size[1])
+    return image.affine(
+        [grow[0], 0, 0, grow[1]],
+        interpolate=vips().Interpolate.new("bilinear" if kernel == "linear" else "bicubic"),
+        oarea=[0, 0, width, height],
+        odx=(grow[0] - 1) / 2,
+        ody=(grow[1] - 1) / 2,
+        extend="copy",
+        premultiplied=True,
+    )
 
 
 def interesting(image: "pyvips.Image", size: Size, what: str) -> Size:

@@ -17,13 +17,16 @@ from mediamill.operations.images import _targets
 from mediamill.operations.images._auto import smallest
 from mediamill.operations.images._encode import ANIMATED_FORMATS, Encoding, check_side, encoding
 from mediamill.operations.images._geometry import Fit, Size
-from mediamill.operations.images._job import check_outputs
+from mediamill.operations.images._job import about, check_outputs
 from mediamill.operations.images._params import FORMATS, Format, ImageJob
-from mediamill.operations.images._picture import Picture, decode, encoded
-from mediamill.operations.images._source import Facts, Source, open_source
+from mediamill.operations.images._picture import Picture, decode, encoded, memory_blamed
+from mediamill.operations.images._source import Source, open_source
 from mediamill.protocol.errors import MediaError
 
 NAME = "{name}.{ext}"
+TAKEN_PERCENT = 50
+"""How far a job is when its steps are taken; the rest is encoding."""
+
 _WORKING_BYTES = 24
 """What a step, the next one and an encoder hold per pixel of eight bits, on the safe side."""
 
@@ -162,12 +165,13 @@ class Course(Struct, frozen=True):
         for number, step in enumerate(self.steps):
             ctx.check()
             noted: dict[str, Any] = {}
-            with _named(self.where, number):
+            with _named(self.where, number), memory_blamed():
                 if picture is None:
                     picture = step.begin(self.source, ctx, noted, frames=frames)
                 else:
                     picture = step.apply(picture.settled(), ctx, noted)
             notes.append(noted)
+            ctx.progress(TAKEN_PERCENT * (number + 1) / len(self.steps), f"{number + 1} of {len(self.steps)} steps")
         return picture or decode(self.source, frames=frames), notes
 
 
@@ -278,22 +282,6 @@ def carry_out(prepared: Prepared, ctx: Context) -> dict[str, Any]:
         ctx.write(target, data, **shown)
         for noted in notes:
             found |= noted
-    return found
-
-
-def about(facts: Facts, *, still: bool) -> dict[str, Any]:
-    """Return what a job says of its source.
-
-    Args:
-        facts: The source's.
-        still: Whether an output is a still.
-    """
-    width, height = facts.size
-    found: dict[str, Any] = {"source_width": width, "source_height": height, "source_format": facts.format}
-    if facts.hdr is not None and facts.icc is None:
-        found["tone_mapped"] = facts.hdr[0]
-    if facts.frames > 1 and facts.format != "ico" and still:
-        found["frames_dropped"] = facts.frames - 1
     return found
 
 

@@ -43,6 +43,10 @@ class Params(Job, frozen=True, kw_only=True, tag="exif", forbid_unknown_fields=T
       WebP; JPEG and lossy WebP are coded once more and the result says `reencoded`. Small pictures and gain maps
       beside it, which lie as it did, go. HEIC and AVIF are always upright.
 
+    Coded pixels are copied, never decoded, but for `auto_orient`. A TIFF file keeps its length, and what is taken out
+    of it is overwritten with zeros. Damaged metadata is named under `problems`; what of it cannot be read goes with any
+    strip.
+
     What each `mode` means, in EXIF, XMP, IPTC and text chunks alike:
 
     - `all`: everything that does not say how the picture looks. Its orientation, colour profile and gain map stay.

@@ -26,7 +26,7 @@ def run(params: ImageJob, ctx: Context) -> Metadata:
     """Decode, turn, encode.
 
     Raises:
-        MediaError: One of the table's: the source cannot be read, is damaged or too large, or the output cannot be made.
+        MediaError: One of the table's: the source cannot be read, is damaged or too large, or comes out so.
     """
     return _steps.carry_out(_prepare(params, ctx), ctx)
 

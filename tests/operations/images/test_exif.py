@@ -307,6 +307,26 @@ def test_a_gain_map_stays_usable_and_tells_nothing_else(rewritten, sample):
     assert decoded(behind) == decoded(before[_exif_jpeg.parse(before).end :])
 
 
+def test_further_pictures_do_not_speak_for_the_first(done, sample, tmp_path):
+    data = sample("metadata.jpg").read_bytes()
+    first = _exif_jpeg.parse(data)
+    bare = [one for one in first.segments if not one.body.startswith((b"Exif", b"http", b"Photoshop"))]
+    shift = sum(len(one.written()) for one in first.segments) - sum(len(one.written()) for one in bare)
+    assert shift > 0
+    index = next(one for one in bare if one.body.startswith(b"MPF\0"))
+    rows = bytearray(index.body)
+    at = len(rows) - 16 + 8
+    rows[at : at + 4] = (int.from_bytes(rows[at : at + 4], "little") - shift).to_bytes(4, "little")
+    index.body = bytes(rows)
+    (tmp_path / "a.jpg").write_bytes(b"".join(one.written() for one in bare) + data[first.end :])
+    found = done("exif", input=tmp_path / "a.jpg", exif_op="extract").metadata
+    assert found["has_exif"] is False
+    assert "gps" not in found
+    assert "MPImage:GPS" in found["gps_leaks"]
+    done("exif", input=tmp_path / "a.jpg", output=tmp_path / "b.jpg", exif_op="strip", mode="gps")
+    assert "gps_leaks" not in done("exif", input=tmp_path / "b.jpg", exif_op="extract").metadata
+
+
 def test_the_index_of_further_pictures_follows_them(rewritten):
     data, _ = rewritten("metadata.jpg", mode="gps")
     with Image.open(io.BytesIO(data)) as image:
@@ -392,18 +412,17 @@ def test_what_is_upright_stays_as_it_is(rewritten, sample, name):
     assert found["turned"] is False
 
 
-def test_several_pages_cannot_be_turned_together(job, sample, tmp_path):
-    data = bytearray(sample("multipage.tiff").read_bytes())
-    with Image.open(sample("multipage.tiff")) as image:
-        pages = [image.copy() for image.n in range(1)]
-        image.seek(1)
-        pages.append(image.copy())
-    pages[0].save(tmp_path / "a.tiff", save_all=True, append_images=pages[1:], tiffinfo={274: 6})
-    assert data
+def test_several_pages_are_stripped_but_not_turned_together(job, sample, tmp_path):
+    pages = [Image.new("L", (20, 10), value) for value in (50, 150)]
+    pages[0].save(tmp_path / "a.tiff", save_all=True, append_images=pages[1:], tiffinfo={274: 6, 305: "a program"})
     result = job("exif", input=tmp_path / "a.tiff", output=tmp_path / "b.tiff", exif_op="auto_orient")
     assert result.error_info.code == "unsupported_format"
-    done = job("exif", input=tmp_path / "a.tiff", output=tmp_path / "b.tiff", exif_op="strip")
-    assert done.success
+    assert job("exif", input=tmp_path / "a.tiff", output=tmp_path / "b.tiff", exif_op="strip").success
+    assert b"a program" not in (tmp_path / "b.tiff").read_bytes()
+    with Image.open(tmp_path / "b.tiff") as image:
+        assert image.n_frames == 2
+        image.seek(1)
+        assert image.getpixel((0, 0)) == 150
 
 
 def test_animations_keep_their_frames(rewritten, sample):

@@ -1,5 +1,8 @@
 """Containers: what is damaged in any way is an error of the table or a note, never anything else, and never slow."""
 
+import hashlib
+import io
+import re
 import struct
 import zlib
 
@@ -7,6 +10,7 @@ import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from mediamill.operations.contract import Blob
 from mediamill.operations.images import _exif_items, _exif_jpeg, _exif_png, _exif_webp
@@ -166,3 +170,41 @@ def test_a_raw_file_is_read_but_not_cut(sample):
     with pytest.raises(MediaError, match="raw file"):
         cut(blob(data, "tiff"), Cut(Rules(mode="gps")))
     assert cut(blob(data, "tiff"), Cut(Rules(inverted=True))) == data
+
+
+def test_the_alpha_of_a_small_picture_goes_with_it():
+    small = Image.new("RGBA", (80, 80), (200, 100, 50, 128))
+    file = pillow_heif.from_pillow(small)
+    target = io.BytesIO()
+    file.save(target, quality=80, thumbnails=[40], enc_params={"x265:pools": "none"})
+    data = target.getvalue()
+    meta = next(box for box in _exif_items.boxes(data, 0, len(data)) if box.kind == b"meta")
+    before = _exif_items.read(data, meta)
+    assert before.with_dependents({1}) >= {1, *(one for one, others in before.about.items() if others == {1})}
+    after = cut(blob(data, "heic"), Cut(Rules(mode="thumbnail")))
+    opened = pillow_heif.open_heif(after)
+    assert (len(opened), opened.mode, opened.info["thumbnails"]) == (1, "RGBA", [])
+    assert bytes(opened.data) == bytes(pillow_heif.open_heif(data).data)
+
+
+def extended(data):
+    """Return a JPEG's extended XMP and what its main packet says it is."""
+    bodies = [one.body for one in _exif_jpeg.parse(data).segments]
+    pieces = [body[len(_exif_jpeg.EXTENDED) :] for body in bodies if body.startswith(_exif_jpeg.EXTENDED)]
+    main = next(body for body in bodies if body.startswith(_exif_jpeg.XMP))
+    said = re.search(rb'HasExtendedXMP="(\w+)"', main)
+    return b"".join(piece[40:] for piece in pieces), {piece[:32] for piece in pieces}, said and said[1]
+
+
+def test_extended_xmp_is_found_by_its_new_digest(sample):
+    data = sample("metadata.jpg").read_bytes()
+    assert b"GpsLatitude" in extended(data)[0]
+    body, heads, said = extended(cut(blob(data, "jpeg"), Cut(Rules(mode="gps"))))
+    assert b"GpsLatitude" not in body
+    assert b"FlightYawDegree" in body
+    assert heads == {said} == {hashlib.md5(body).hexdigest().upper().encode()}
+
+
+def test_extended_xmp_that_goes_is_not_promised(sample):
+    after = cut(blob(sample("metadata.jpg").read_bytes(), "jpeg"), Cut(Rules(keep=frozenset(("Copyright",)))))
+    assert extended(after) == (b"", set(), None)

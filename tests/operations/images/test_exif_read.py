@@ -219,6 +219,38 @@ def test_adobe_rgb_stays_adobe_rgb(rich):
     assert piexif.ImageIFD.Artist not in left["0th"]
 
 
+def directory(*found, order="<"):
+    return struct.pack(order + "H", len(found)) + b"".join(entry(tag, 2, 4, 0, order) for tag in found) + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("make", "note", "found"),
+    [
+        (
+            b"NIKON CORPORATION",
+            b"Nikon\0\2\x10\0\0MM\0*\0\0\0\x08" + directory(1, 0x39, order=">"),
+            ["Nikon:LocationInfo"],
+        ),
+        (b"NIKON", b"Nikon\0\2\x10\0\0II*\0\x08\0\0\0" + directory(1, 2), []),
+        (b"Panasonic", b"Panasonic\0\0\0" + directory(0x6F, 0x69), ["Panasonic:Country", "Panasonic:Landmark"]),
+        (b"LEICA", b"Panasonic\0\0\0" + directory(1), []),
+        (b"SAMSUNG", directory(1, 0x31, order=">"), ["Samsung:LocationName"]),
+        (b"RICOH", b"PENTAX \0MM" + directory(0x23, order=">"), ["Pentax:HometownCity"]),
+        (b"CASIO", b"QVC\0\0\0" + directory(0x3006, order=">"), ["Casio:HometownCity"]),
+        (b"Canon", directory(1, 2, 3), []),
+        (b"FUJIFILM", b"FUJIFILM\x0c\0\0\0" + directory(1), []),
+        (b"Apple", b"Apple iOS\0\0\1MM" + directory(1, order=">"), []),
+        (b"Canon", b"no directory at all", ["Canon:unreadable"]),
+        (b"Google", b"HDRP\2" + bytes(40), ["MakerNote:unknown"]),
+    ],
+)
+def test_what_maker_notes_tell_of_the_place(make, note, found):
+    tags_ = {"0th": {piexif.ImageIFD.Make: make}, "Exif": {piexif.ExifIFD.MakerNote: note}}
+    assert _exif_maker.leaks(read(piexif.dump(tags_).removeprefix(b"Exif\0\0"))) == found
+    left = Cut(Rules(mode="gps")).exif(piexif.dump(tags_).removeprefix(b"Exif\0\0"))
+    assert (note in left) == (not found)
+
+
 @QUICK
 @given(st.binary(max_size=400), st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"II+\0\x08\0\0\0", b""]))
 def test_any_bytes_are_read(data, head):
