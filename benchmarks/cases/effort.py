@@ -41,7 +41,7 @@ NOTE = (
 
 def measure(bench: Bench) -> list[Row]:
     """Run the case."""
-    found = table(bench.photos, bench.work, quick=bench.quick)
+    found = table(bench.photos + bench.graphics, bench.work, quick=bench.quick)
     return [
         Row("effort", f"{name} {effort} ({_factor(step[1])})", "ms/MP", [step[0]], missing=_missing(name), note=NOTE)
         for name, steps in found.items()
@@ -232,9 +232,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bench = run.prepare(run.parser().parse_args(["--photos", str(options.photos)]), Path(folder).resolve())
         facts = run.machine.describe(bench)
         versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-        count = len(bench.photos)
+        count = len(bench.photos) + len(bench.graphics)
         heading = f"Measured on {facts['processor']}, {facts['system']}, with {versions}; {count} photos and graphics."
-        options.output.write_text(page(table(bench.photos, bench.work, quick=False), heading), "utf-8")
+        options.output.write_text(page(table(bench.photos + bench.graphics, bench.work, quick=False), heading), "utf-8")
     say("")
     return 0
 

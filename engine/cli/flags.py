@@ -28,21 +28,21 @@ class Parser(argparse.ArgumentParser):
 def add_flags(parser: argparse.ArgumentParser, kind: type[Struct], skip: Iterable[str] = ()) -> None:
     """Add a flag for each field of a declared type. What is not given stays out of the parsed values."""
     for field in msgspec.structs.fields(kind):
-        if field.name in skip:
+        if field.encode_name in skip:
             continue
         _add(parser, field)
 
 
 def given(arguments: argparse.Namespace, kind: type[Struct]) -> dict[str, Any]:
     """Return the values of the flags that were given, by field."""
-    names = {field.name for field in msgspec.structs.fields(kind)}
+    names = {field.encode_name for field in msgspec.structs.fields(kind)}
     return {name: value for name, value in vars(arguments).items() if name in names}
 
 
 def _add(parser: argparse.ArgumentParser, field: msgspec.structs.FieldInfo) -> None:
-    flag = "--" + field.name.replace("_", "-")
+    flag = "--" + field.encode_name.replace("_", "-")
     members = list(_members(field.type))
-    common: dict[str, Any] = {"dest": field.name, "default": argparse.SUPPRESS, "help": _help(field, members)}
+    common: dict[str, Any] = {"dest": field.encode_name, "default": argparse.SUPPRESS, "help": _help(field, members)}
     if bool in members:
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
     elif any(get_origin(member) in (list, tuple) for member in members):

@@ -87,6 +87,12 @@ def has_primaries(data: bytes | None) -> bool:
     return abs(b + e + h - 1) < _UNIT_WHITE and abs(volume) > _LEAST_VOLUME
 
 
+def says_nothing(data: bytes | None, interpretation: str) -> bool:
+    """Return whether a picture's profile, if it has one, is left out: it is of no use, or says what is assumed."""
+    profile = read_profile(data, interpretation)
+    return profile is None or profile.is_srgb
+
+
 def normalise(image: "pyvips.Image") -> "pyvips.Image":
     """Bring a decoded picture into a space that can be resampled and coded, and drop a profile that is of no use."""
     if image.interpretation == "multiband":
@@ -100,10 +106,8 @@ def normalise(image: "pyvips.Image") -> "pyvips.Image":
         image = (image >> 8).cast("uchar").copy(interpretation="cmyk")
     elif image.format not in ("uchar", "ushort"):
         image = image.cast("ushort" if image.interpretation in ("rgb16", "grey16") else "uchar")
-    if has(image, _PROFILE):
-        profile = read_profile(blob(image, _PROFILE), image.interpretation)
-        if profile is None or profile.is_srgb:
-            image = without_profile(image)
+    if has(image, _PROFILE) and says_nothing(blob(image, _PROFILE), image.interpretation):
+        image = without_profile(image)
     return image
 
 

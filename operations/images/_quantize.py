@@ -148,6 +148,15 @@ def shares(frames: Sequence[Indexed]) -> list[tuple[Rgba, float]]:
     return sorted(found, key=lambda one: (-one[1], one[0]))
 
 
+def without_soft_alpha(frames: Sequence[Indexed]) -> list[Indexed]:
+    """Return frames that share a palette with each colour opaque or clear, for formats that know nothing between."""
+    import numpy as np
+
+    palette = [(*colour[:3], 255) if colour[3] >= 128 else _CLEAR for colour in frames[0].palette]
+    colours = np.ascontiguousarray(np.array(palette, np.uint8)).view(np.uint32)[:, 0]
+    return _compact([_array(frame) for frame in frames], colours)
+
+
 def png(indexed: Indexed, *, extra: bytes = b"") -> bytes:
     """Write the smallest plain PNG of an indexed picture: fewest bits a pixel, alpha only as far as it is needed.
 

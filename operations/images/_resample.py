@@ -19,6 +19,7 @@ from mediamill.operations.images._geometry import (
     Size,
     cascade_source,
     crop_offset,
+    registered,
     shrink_on_load,
 )
 from mediamill.operations.images._params import Filter, Rgba
@@ -283,21 +284,23 @@ def _in_depth(image: "pyvips.Image", like: "pyvips.Image") -> "pyvips.Image":
 
 
 def _resized(image: "pyvips.Image", span: tuple[float, float], size: Size, kernel: Filter) -> "pyvips.Image":
-    across, down = size[0] / span[0], size[1] / span[1]
-    if kernel != "nearest":
-        grow = max(across, 1.0), max(down, 1.0)
-        across, down = min(across, 1.0), min(down, 1.0)
-    else:
-        grow = 1.0, 1.0
-    if across != 1 or down != 1:
-        image = image.resize(across, vscale=down, kernel=_KERNELS[kernel])
-    if grow != (1.0, 1.0):
-        image = _enlarged(image, grow, size, kernel)
-    if image.width > size[0] or image.height > size[1]:
-        image = image.crop(0, 0, min(image.width, size[0]), min(image.height, size[1]))
-    if (image.width, image.height) != size:
-        image = image.embed(0, 0, *size, extend="copy")
-    return image
+    have = image.width, image.height
+    if have == size and span == (float(size[0]), float(size[1])):
+        return image
+    if kernel != "nearest" and (size[0] > have[0] or size[1] > have[1]):
+        # No decoder shrinks a picture that is then enlarged, so its span is what there is.
+        image = _resized(image, span, (min(size[0], have[0]), min(size[1], have[1])), kernel)
+        return _enlarged(image, (size[0] / image.width, size[1] / image.height), size, kernel)
+    (across, width), (down, height) = (
+        (there, wanted) if there == true else registered(true / wanted, wanted)
+        for there, true, wanted in zip(have, span, size, strict=True)
+    )
+    if across > image.width or down > image.height:
+        image = image.embed(0, 0, max(across, image.width), max(down, image.height), extend="copy")
+    if (image.width, image.height) != (across, down):
+        image = image.crop(0, 0, across, down)
+    image = image.resize(width / across, vscale=height / down, kernel=_KERNELS[kernel])
+    return image if (image.width, image.height) == size else image.crop(0, 0, *size)
 
 
 def _enlarged(image: "pyvips.Image", grow: tuple[float, float], size: Size, kernel: Filter) -> "pyvips.Image":

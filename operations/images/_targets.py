@@ -84,18 +84,31 @@ def place(params: ImageJob, opened: Blob, template: str, format_name: Format, fi
     Raises:
         InvalidJob: The template has an unknown field or leads out of the folder.
     """
-    stem = os.path.splitext(opened.name)[0] or opened.name
-    values = {"name": stem, "ext": EXTENSIONS[format_name], "format": format_name, **fields}
+    fields = name_fields(opened, format_name, fields)
     if params.output is not None:
-        return fill_template(params.output, values, "output", strict=False)
-    if params.output_dir is None:
-        return ""
-    name = fill_template(template, values, "name", strict=True)
+        return fill_template(params.output, fields, "output", strict=False)
+    return in_folder(params.output_dir, file_name(template, fields))
+
+
+def name_fields(opened: Blob, format_name: Format, fields: Mapping[str, object]) -> dict[str, object]:
+    """Return what a template may name: the input's name, the output's suffix and format, and further fields."""
+    stem = os.path.splitext(opened.name)[0] or opened.name
+    return {"name": stem, "ext": EXTENSIONS[format_name], "format": format_name, **fields}
+
+
+def file_name(template: str, fields: Mapping[str, object]) -> str:
+    """Return the name a template makes of its fields; raises InvalidJob as `place` does."""
+    name = fill_template(template, fields, "name", strict=True)
     if "/" in name or os.sep in name or name in (".", ".."):
         raise InvalidJob(
             "name makes file names, not paths.", field="name", received=template, expected="a name without separators"
         )
-    return os.path.join(params.output_dir, name)
+    return name
+
+
+def in_folder(folder: str | None, name: str) -> str:
+    """Return the path of a file in the job's folder; empty where its bytes are only returned inline."""
+    return "" if folder is None else os.path.join(folder, name)
 
 
 def fill_template(template: str, values: Mapping[str, object], field: str, *, strict: bool) -> str:

@@ -1,17 +1,25 @@
 """Say what stands in for a picture until it has loaded: a tiny picture, a colour, a gradient, a hash."""
 
-import base64
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from mediamill.operations.contract import Context, Metadata, Plan, Target
-from mediamill.operations.images import _blurhash, _dominant, _lqip, _targets, _thumbhash
-from mediamill.operations.images._colour import over_white
+from mediamill.operations.images import _lqip, _targets
 from mediamill.operations.images._encode import Encoding, check_side
-from mediamill.operations.images._geometry import Fit, Size, fit
-from mediamill.operations.images._params import Format, ImageJob, Rgba, parse_colour, suffix_format
+from mediamill.operations.images._geometry import Fit, Size
+from mediamill.operations.images._params import Format, ImageJob, parse_colour, suffix_format
+from mediamill.operations.images._placeholder import (
+    WIDTH,
+    Kind,
+    KindName,
+    Told,
+    decoded_size,
+    long_kind,
+    said,
+    tiny_size,
+)
 from mediamill.operations.images._resample import Look
 from mediamill.operations.images._source import Source, open_source
 from mediamill.operations.images._work import Variant, Work, memory_bytes, pixels
@@ -20,8 +28,6 @@ from mediamill.protocol.errors import InvalidJob
 if TYPE_CHECKING:
     import pyvips
 
-    from mediamill.operations.images._dominant import Pixels
-
 SUMMARY = "Make placeholders: a tiny picture, the dominant colour, a CSS gradient, BlurHash, ThumbHash."
 EXAMPLE: dict[str, Any] = {
     "operation": "placeholder",
@@ -29,14 +35,6 @@ EXAMPLE: dict[str, Any] = {
     "kind": "all",
 }
 NAME = "{name}-placeholder.{ext}"
-WIDTH = 20
-TALLEST = 4
-"""How many times its width a tiny picture may be high."""
-
-Kind = Literal["lqip", "dominant_color", "css_gradient", "blurhash", "thumbhash", "all"]
-KindName = Literal["lqip", "dominant_color", "dominant", "css_gradient", "gradient", "blurhash", "thumbhash", "all"]
-_LONG: dict[str, Kind] = {"dominant": "dominant_color", "gradient": "css_gradient"}
-
 TinyWidth = Annotated[int, Meta(ge=1, le=512, description="Width of the tiny picture, in pixels; absent: 20.")]
 Components = Annotated[
     int,
@@ -101,7 +99,7 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="placeholder", forbid_unkn
     @property
     def long_kind(self) -> Kind:
         """The kind's long name."""
-        return _LONG.get(self.kind) or self.kind  # type: ignore[return-value]
+        return long_kind(self.kind)
 
 
 class _Made(Struct):
@@ -154,22 +152,16 @@ def run(params: Params, ctx: Context) -> Metadata:
         found["data_uri"] = _lqip.data_uri(made.data, made.code.format)
         for target in claimed:
             ctx.write(target, made.data, **made.code.shown_quality)
-    if kind != "lqip":
-        small = _lqip.array(_lqip.smaller(made.small, _probe_size((made.small.width, made.small.height))))
-        for name, say in _SAYERS.items():
-            if kind in (name, "all"):
-                ctx.check()
-                found |= say(params, small)
-    return found
+    told = Told(parse_colour(params.background), (params.components_x, params.components_y))
+    return found | said(made.small, kind, told, ctx.check)
 
 
 def _prepare(params: Params, ctx: Context) -> _Prepared:
     opened = ctx.read(params.input)
     source = open_source(opened, ctx.limits, ctx.threads)
-    tiny = _tiny_size(params, source) if params.long_kind in ("lqip", "all") else None
-    size = _probe_size(source.facts.size, upscale=source.facts.vector)
-    if tiny is not None and (params.long_kind == "lqip" or tiny[0] > size[0]):
-        size = tiny
+    width = params.width or params.lqip_width or WIDTH
+    tiny = tiny_size(source, width) if params.long_kind in ("lqip", "all") else None
+    size = decoded_size(source, params.long_kind, tiny)
     prepared = _Prepared(source, size, tiny, _format(params, source), _cost(params, source, size, ctx))
     if tiny is None or not (params.output or params.output_dir or params.inline):
         return prepared
@@ -184,16 +176,6 @@ def _prepare(params: Params, ctx: Context) -> _Prepared:
     target = Target(path=path, format=chosen, width=tiny[0], height=tiny[1])
     prepared.plan = msgspec.structs.replace(prepared.plan, targets=(target,))
     return prepared
-
-
-def _tiny_size(params: Params, source: Source) -> Size:
-    width = params.width or params.lqip_width or WIDTH
-    return fit(source.facts.size, width, None, max_height=TALLEST * width, upscale=source.facts.vector)[0].size
-
-
-def _probe_size(size: Size, *, upscale: bool = False) -> Size:
-    """Return the size colours and hashes are worked out from."""
-    return fit(size, _thumbhash.MAX_SIDE, _thumbhash.MAX_SIDE, upscale=upscale)[0].size
 
 
 def _format(params: Params, source: Source) -> Format | None:
@@ -219,42 +201,3 @@ def _make(params: Params, prepared: _Prepared, ctx: Context) -> _Made:
 
 def _look(params: Params) -> Look:
     return Look(linear=params.linear_rgb, residual=1.0)
-
-
-def _dominant_color(params: Params, small: "Pixels") -> dict[str, Any]:
-    colour = _dominant.dominant(small) or over_white(parse_colour(params.background))
-    return {"color_hex": _hex(colour), "color_rgb": list(colour[:3]), "css": f"background-color:{_hex(colour)}"}
-
-
-def _css_gradient(_params: Params, small: "Pixels") -> dict[str, Any]:
-    """Lay a cloud of each corner's colour, gone where the next corners are, on the mean colour."""
-    corners = _dominant.corners(small)
-    places = ("0 0", "100% 0", "0 100%", "100% 100%")
-    clouds = [
-        f"radial-gradient(at {place},{_hex(colour)},{_hex((*colour[:3], 0))} 71%)"
-        for place, colour in zip(places, corners, strict=True)
-    ]
-    css = f"background:{','.join(clouds)},{_hex(_dominant.mean(small))}"
-    return {"corners": [_hex(colour) for colour in corners], "css": css}
-
-
-def _blur_hash(params: Params, small: "Pixels") -> dict[str, Any]:
-    flat = _dominant.laid_on(small, over_white(parse_colour(params.background)))
-    across, down = (3, 4) if small.shape[0] > small.shape[1] else (4, 3)
-    return {"blurhash": _blurhash.encode(flat, params.components_x or across, params.components_y or down)}
-
-
-def _thumb_hash(_params: Params, small: "Pixels") -> dict[str, Any]:
-    return {"thumbhash": base64.b64encode(_thumbhash.encode(small)).decode("ascii")}
-
-
-def _hex(colour: Rgba) -> str:
-    return "#" + bytes(colour if colour[3] < 255 else colour[:3]).hex()
-
-
-_SAYERS = {
-    "dominant_color": _dominant_color,
-    "css_gradient": _css_gradient,
-    "blurhash": _blur_hash,
-    "thumbhash": _thumb_hash,
-}

@@ -1,8 +1,8 @@
 """Headless Chromium for tests: pages at a viewport and a pixel density, what they run, show and fail to load.
 
-The browser is driven over a pair of pipes by its DevTools protocol, so nothing but the standard library is needed and no
-port is open. Pages come from a server of the test's own folder on the loopback; no other host has an address. Every page
-has a profile of its own: Chromium takes a larger candidate of a `srcset` where its cache has one.
+The browser is driven over a pair of pipes by its DevTools protocol, so nothing but the standard library is needed and
+no port is open. Pages come from a server of the test's own folder on the loopback; no other host has an address. Every
+page has a profile of its own: Chromium takes a larger candidate of a `srcset` where its cache has one.
 
     with Chromium() as browser, Site(folder) as site:
         page = browser.page(width=800, height=600, density=2)
@@ -39,6 +39,8 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-checker-imaging",  # or large pictures are painted a few frames later than the rest
+    "--run-all-compositor-stages-before-draw",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
 )
@@ -82,7 +84,8 @@ class Chromium:
         self._profile = self._stack.enter_context(
             tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
         )
-        self._said = self._stack.enter_context(tempfile.TemporaryFile())
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115
+        self._stack.callback(self._said.close)
         theirs_in, self._write = os.pipe()
         self._read, theirs_out = os.pipe()
         launch = [sys.executable, "-c", _LAUNCH, str(theirs_in), str(theirs_out), program]
@@ -247,6 +250,7 @@ class Page:
         Args:
             clip: The part to take: x, y, width and height in CSS pixels; absent: the viewport.
         """
+        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         options: dict[str, Any] = {"format": "png"}
         if clip is not None:
             options["clip"] = dict(zip(("x", "y", "width", "height"), clip, strict=True)) | {"scale": 1}
@@ -327,6 +331,11 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         ".mp4": "video/mp4",
         ".webm": "video/webm",
     }
+
+    def end_headers(self) -> None:
+        """Have everything fetched anew: tests change files faster than dates tell."""
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Keep quiet."""
