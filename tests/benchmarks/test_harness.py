@@ -94,14 +94,14 @@ def test_differences_have_an_ordinary_mean() -> None:
 
 @pytest.mark.parametrize(("better", "worse"), [((80.0, 3.0, 90), (60.0, 1.0, 50)), ((80.0, 3.0, 90), (70.0, 2.0, 70))])
 def test_sizes_are_interpolated_between_scores(better: Any, worse: Any) -> None:
-    equal = importlib.import_module("benchmarks.cases.equal_score")
+    equal = importlib.import_module("benchmarks.equal")
     size, quality = equal.at([better, worse], 75.0)
     assert size == pytest.approx(2.5)
     assert quality == pytest.approx(80.0)
 
 
 def test_sizes_are_compared_at_the_scores_both_reach() -> None:
-    equal = importlib.import_module("benchmarks.cases.equal_score")
+    equal = importlib.import_module("benchmarks.equal")
     mine = [(90.0, math.log(900), 90), (50.0, math.log(500), 50)]
     twice = [(score, size + math.log(2), quality) for score, size, quality in mine]
     assert equal.ratio(mine, twice) == pytest.approx(0.5)

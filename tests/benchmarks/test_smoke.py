@@ -31,7 +31,9 @@ FIELDS = {
     "result",
 }
 WORK = {
-    "equal_score": 10,
+    "equal_avif": 5,
+    "equal_jpeg": 2,
+    "equal_webp": 3,
     "ladder": 3,
     "memory": 4,
     "noop": 2,
@@ -43,7 +45,7 @@ WORK = {
 }
 """How many rows each case has, at the quick setting."""
 
-WITH_PEER = ("equal_score", "ladder", "oneshot", "png", "resize", "throughput")
+WITH_PEER = ("equal_avif", "equal_jpeg", "equal_webp", "ladder", "oneshot", "png", "resize", "throughput")
 PEERLESS = tuple(name for name in WORK if name not in WITH_PEER)
 
 
