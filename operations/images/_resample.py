@@ -255,7 +255,7 @@ def _plain(image: "pyvips.Image", raster: Raster) -> "pyvips.Image":
 
 def _resized(image: "pyvips.Image", span: tuple[float, float], size: Size, kernel: Filter) -> "pyvips.Image":
     have = image.width, image.height
-    if span == size == have:
+    if have == size and all(there == true for there, true in zip(have, span, strict=True)):
         return image
     (across, width), (down, height) = (
         (there, wanted) if there == true else registered(true / wanted, wanted)

@@ -28,7 +28,7 @@ FIELDS = {
     "missing",
     "note",
     "pictures",
-    "result",
+    "mean",
 }
 WORK = {
     "equal_avif": 5,
