@@ -10,14 +10,13 @@ score. Damage is an error as it is for libvips: in six thousand damaged files of
 libvips refused and this way let pass.
 """
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
-from mediamill.operations.images import _resample
+from mediamill.operations.images import _resample, _ycc
 from mediamill.operations.images._colour import says_nothing
 from mediamill.operations.images._encode import MOZJPEG_EFFORT
-from mediamill.operations.images._geometry import Fit, shrink_on_load
+from mediamill.operations.images._geometry import Fit, Size, shrink_on_load
 from mediamill.operations.images._jpeg_header import DamagedJpeg, Outline, outline
 from mediamill.operations.images._resample import Raster
 from mediamill.operations.images._vips import vips
@@ -28,9 +27,6 @@ _AS_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 
 _FULL_CHROMA_QUALITY = 90
 """Quality from which JPEGs keep all chroma, as libvips does."""
-
-_SPARSE = 1 / 8
-"""Bytes a pixel below which tables made for the picture save more than a fiftieth; above, they cost more than that."""
 
 
 def accepts(work: Work) -> Outline | None:
@@ -102,19 +98,11 @@ def render(work: Work, base: Raster) -> Iterator[Made]:
             yield Made(index, _encoded(pixels, (image.width, image.height), image.bands, code.quality, full), 1)
 
 
-def _encoded(pixels: bytes, size: tuple[int, int], bands: int, quality: int, full_chroma: bool) -> bytes:
-    from PIL import Image
-
-    mode = "L" if bands == 1 else "YCbCr"
-    image = Image.new(mode, size, None)
-    image.frombytes(pixels)
-    options: dict[str, Any] = {"quality": quality, "subsampling": 0 if full_chroma else 2}
-    file = io.BytesIO()
-    image.save(file, "JPEG", **options)
-    if file.tell() < _SPARSE * _area(size):
-        file = io.BytesIO()
-        image.save(file, "JPEG", optimize=True, **options)
-    return file.getvalue()
+def _encoded(pixels: bytes, size: Size, bands: int, quality: int, full_chroma: bool) -> bytes:
+    coded = _ycc.encode(pixels, size, bands, quality, full_chroma=full_chroma, own_tables=False)
+    if len(coded) >= _ycc.SPARSE * _area(size):
+        return coded
+    return _ycc.encode(pixels, size, bands, quality, full_chroma=full_chroma, own_tables=True)
 
 
 def _shrink(work: Work) -> int:
