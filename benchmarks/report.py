@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 Measure = Literal["ratio", "difference", "value"]
 MARKS = {"ratio": "x ", "difference": "d ", "value": ""}
-HEADINGS = ("case", "work", "ours", "peer", "result", "median", "min..max", "n", "bound", "met")
+HEADINGS = ("case", "work", "ours", "peer", "result", "mean", "min..max", "n", "bound", "met")
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class Row:
         return [mine / other if self.measure == "ratio" else mine - other for mine, other in pairs]
 
     @property
-    def result(self) -> float | None:
-        """What the bound is about; None where the other side is missing."""
+    def mean(self) -> float | None:
+        """The mean over many pictures, of ratios the geometric one; None for one picture."""
         results = self.results
         if not results or not self.pictures:
-            return _median(results)
+            return None
         return statistics.geometric_mean(results) if self.measure == "ratio" else statistics.fmean(results)
 
     def facts(self, *, judge: bool) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Row:
             judge: Whether to say if the bound is met.
         """
         results = self.results
-        result = self.result
+        result = _median(results)
         return {
             "case": self.case,
             "work": self.work,
@@ -87,8 +87,8 @@ class Row:
             "ours": _median(self.ours),
             "peer": _median(self.peer),
             "measure": self.measure,
-            "result": result,
-            "median": _median(results),
+            "median": result,
+            "mean": self.mean,
             "min": min(results, default=None),
             "max": max(results, default=None),
             "rounds": len(results) or len(self.ours),
@@ -141,8 +141,8 @@ def _cells(row: Row, facts: dict[str, Any]) -> tuple[str, ...]:
         row.work,
         _quantity(facts["ours"], row.unit),
         "not installed" if row.missing else _quantity(facts["peer"], row.unit),
-        "-" if facts["result"] is None else f"{mark}{_number(facts['result'])}",
-        "-" if facts["median"] is None else _number(facts["median"]),
+        "-" if facts["median"] is None else f"{mark}{_number(facts['median'])}",
+        _number(facts["mean"]),
         "-" if facts["median"] is None else f"{_number(facts['min'])}..{_number(facts['max'])}",
         str(facts["rounds"]),
         "-" if row.bound is None else f"{mark}{row.bound}",
@@ -154,7 +154,7 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     lines = [
         "",
         "`x` is ours over the peer's, `d` ours minus the peer's, otherwise ours alone. The result is the median of the "
-        "rounds; over many pictures it is the mean, of ratios the geometric one. The bound is about it.",
+        "rounds or, over many pictures, of theirs, and the bound is about it. Means of ratios are geometric.",
     ]
     notes: dict[str, None] = dict.fromkeys(f"{row.case}: {row.note}" for row in rows if row.note)
     missing: dict[str, None] = dict.fromkeys(f"not installed: {row.missing}" for row in rows if row.missing)

@@ -16,10 +16,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["--stream"] or (not arguments and not (sys.stdin and sys.stdin.isatty())):
         arguments = ["stream", *arguments[1:]]
     if len(arguments) == 3 and arguments[:2] == ["process", "--job"]:
+        gc.disable()  # one job's garbage goes with the process
         from mediamill.engine.cli.process import process
         from mediamill.protocol.errors import MediaError
 
-        gc.disable()  # one job's garbage goes with the process
         try:
             return process(arguments[2], {})
         except MediaError as error:

@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from mediamill.engine.composite import Composite
 from mediamill.engine.memory import Memory
-from mediamill.engine.messages import Answer, Ask, Begun, Done, Encoded, Need, ProgressMade, Run
+from mediamill.engine.messages import Answer, Ask, Begun, Commit, Done, Encoded, Need, ProgressMade, Run
 from mediamill.engine.paths import input_paths
 from mediamill.engine.pool import Pool, Worker
 from mediamill.engine.registry import Registry
@@ -58,6 +58,8 @@ class Engine:
         self.pool = Pool(settings, self._on_message, self._on_death, on_stderr)
         self.memory: Memory[Worker] = Memory(settings.memory_budget)
         self._cores = settings.worker_count
+        self._most_workers = self._cores + -(-self._cores // 2)
+        """More than can compute at once, as some wait for the disk."""
         self._by_key: dict[bytes, Task] = {}
         self._composites: dict[Task, Composite] = {}
         self._live = 0
@@ -168,6 +170,8 @@ class Engine:
         while self.scheduler.can_pick():
             worker = self.pool.idle()
             if worker is None:
+                if len(self.pool.workers) >= self._most_workers:
+                    return
                 try:
                     worker = self.pool.start()
                 except OSError as error:
@@ -189,6 +193,8 @@ class Engine:
         task.last_sign = time.monotonic()
         if isinstance(message, Done):
             self._on_result(worker, task, message)
+        elif isinstance(message, Commit):
+            self.scheduler.done(task)  # what is left waits for the disk
         elif isinstance(message, Begun):
             task.emit(Started(id=task.id, operation=task.operation.name, attempt=task.attempts))
         elif isinstance(message, ProgressMade):

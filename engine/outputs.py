@@ -1,8 +1,8 @@
 """Outputs: whole or not at all, and all of a job's together.
 
-Each is written to a short random name in its own folder, flushed, checked, and renamed when every one of them is there.
-Whoever starts the job is told each temporary name before it exists and the renames before they begin, so that it can
-remove or finish what a dead worker left.
+Each is written to a short random name in its own folder and checked; when every one of them is there they are flushed
+and renamed. Whoever starts the job is told each temporary name before it exists and the renames before the flushing
+begins, so that it can remove or finish what a dead worker left, and use the processor meanwhile.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ from mediamill.protocol.errors import (
 from mediamill.protocol.results import Output, path_fields, text
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPENABLE = stat.S_IRUSR | stat.S_IWUSR
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Overwrite = Literal["replace", "error", "skip"]
 
@@ -230,7 +231,7 @@ class Outputs:
                 view = memoryview(data)
                 while view:
                     view = view[os.write(descriptor, view) :]
-                if self._fsync:
+                if self._fsync and not self._modes.get(target, _OPENABLE) & _OPENABLE:
                     os.fsync(descriptor)
                 size = os.fstat(descriptor).st_size
             finally:
@@ -246,11 +247,11 @@ class Outputs:
 def publish(
     moves: Sequence[Move], *, fsync: bool, resume: bool = False, backups: Mapping[str, str] | None = None
 ) -> None:
-    """Do the renames; flush their folders.
+    """Flush the files, do the renames, flush their folders.
 
     Args:
         moves: The renames.
-        fsync: Whether folders are flushed.
+        fsync: Whether anything is flushed.
         resume: Whether earlier renames may have happened already, because their process died.
         backups: Where the old files of some targets are kept until all renames are done.
 
@@ -261,6 +262,9 @@ def publish(
     done: list[str] = []
     kept = dict(backups or {})
     try:
+        if fsync:
+            for move in moves:
+                _flush_file(move, resume=resume)
         for move in moves:
             if resume and not os.path.lexists(move.source) and os.path.lexists(move.target):
                 continue
@@ -283,14 +287,31 @@ def publish(
     _remove(kept.values())
     if fsync and os.name == "posix":
         for folder in {os.path.dirname(move.target) for move in moves}:
-            try:
-                descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-            except PermissionError:  # a folder that may be written but not read cannot be flushed
-                continue
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            # A folder that may be written but not read cannot be flushed.
+            with contextlib.suppress(PermissionError):
+                _flush(folder, os.O_RDONLY)
+
+
+def _flush_file(move: Move, *, resume: bool) -> None:
+    """Flush a file that is to be renamed; one that can be opened by nobody has been flushed already."""
+    for flags in (os.O_WRONLY, os.O_RDONLY):
+        try:
+            _flush(move.source, flags)
+            return
+        except PermissionError:
+            continue
+        except FileNotFoundError:
+            if resume and os.path.lexists(move.target):
+                return
+            raise
+
+
+def _flush(path: str, flags: int) -> None:
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_folder(path: str) -> OutputUnwritable:

@@ -255,6 +255,7 @@ class Pool:
             worker.temporaries.append(message.path)
         elif isinstance(message, Commit):
             worker.commit = message
+            self._on_message(worker, message)
         else:
             if isinstance(message, Done) and message.result is not None:
                 worker.commit = None

@@ -23,7 +23,7 @@ def measure(bench: Bench) -> list[Row]:
     """Run the case."""
     width = QUICK_WIDTH if bench.quick else WIDTH
     missing, folder = sharp.missing(bench), bench.folder("resize")
-    few, many = bench.count(2, 1), bench.count(14 if bench.many else 62, 2)
+    few, many = bench.count(2, 1), bench.count(26 if bench.many else 62, 2)
     own = partial(marginal, partial(ours, bench, folder, width), few, many)
     peer = None if missing else partial(marginal, partial(theirs, bench, folder, width), few, many)
     mine, others = pairs(f"{bench.where}resize", bench.rounds, own, peer)

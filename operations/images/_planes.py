@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mediamill.operations.images import _ycc
 from mediamill.operations.images._jpeg_header import DamagedJpeg as DamagedJpeg
 from mediamill.operations.images._jpeg_header import Header
 from mediamill.operations.images._jpeg_proof import proving_step, rewritten
@@ -217,7 +218,27 @@ def encode_jpeg(planes: Planes, quality: int) -> bytes:
     coded: bytes = simplejpeg.encode_jpeg_yuv_planes(luma, planes.cb, planes.cr, quality=quality)
     if (width, height) != (planes.width, planes.height):
         coded = _resized(coded, planes.width, planes.height)
-    return coded
+    full = across == planes.width and down == planes.height
+    halved = across == (planes.width + 1) // 2 and down == (planes.height + 1) // 2
+    if len(coded) >= _ycc.SPARSE * planes.width * planes.height or not (full or halved):
+        return coded
+    size, bands = (planes.width, planes.height), 1 if planes.cb is None else 3
+    return _ycc.encode(_interleaved(planes), size, bands, quality, full_chroma=full, own_tables=True)
+
+
+def _interleaved(planes: Planes) -> bytes:
+    """Pixels of Y, Cb and Cr, or grey; an encoder that averages chroma gets its samples back."""
+    import numpy as np
+
+    if planes.cb is None or planes.cr is None:
+        return planes.y.tobytes()
+    pixels = np.empty((planes.height, planes.width, 3), np.uint8)
+    pixels[..., 0] = planes.y
+    for band, plane in ((1, planes.cb), (2, planes.cr)):
+        if plane.shape != planes.y.shape:
+            plane = plane.repeat(2, 0)[: planes.height].repeat(2, 1)[:, : planes.width]
+        pixels[..., band] = plane
+    return pixels.tobytes()
 
 
 def to_pixels(planes: Planes) -> "NDArray[np.uint8]":

@@ -10,15 +10,14 @@ score. Damage is an error as it is for libvips: in six thousand damaged files of
 libvips refused and this way let pass.
 """
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
-from mediamill.operations.images import _resample
+from mediamill.operations.images import _resample, _ycc
 from mediamill.operations.images._colour import says_nothing
 from mediamill.operations.images._effort import PROGRESSIVE_EFFORT
 from mediamill.operations.images._encode import FULL_CHROMA_QUALITY
-from mediamill.operations.images._geometry import Fit, shrink_on_load
+from mediamill.operations.images._geometry import Fit, Size, shrink_on_load
 from mediamill.operations.images._jpeg_header import DamagedJpeg, Outline, outline
 from mediamill.operations.images._resample import Raster
 from mediamill.operations.images._vips import vips
@@ -26,9 +25,6 @@ from mediamill.operations.images._work import Made, Variant, Work, stored
 
 _AS_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 """Adobe's marker with transform 0: the planes are what is to be shown."""
-
-_SPARSE = 1 / 8
-"""Bytes a pixel below which tables made for the picture save more than a fiftieth; above, they cost more than that."""
 
 
 def accepts(work: Work) -> Outline | None:
@@ -100,19 +96,11 @@ def render(work: Work, base: Raster) -> Iterator[Made]:
             yield Made(index, _encoded(pixels, (image.width, image.height), image.bands, code.quality, full), 1)
 
 
-def _encoded(pixels: bytes, size: tuple[int, int], bands: int, quality: int, full_chroma: bool) -> bytes:
-    from PIL import Image
-
-    mode = "L" if bands == 1 else "YCbCr"
-    image = Image.new(mode, size, None)
-    image.frombytes(pixels)
-    options: dict[str, Any] = {"quality": quality, "subsampling": 0 if full_chroma else 2}
-    file = io.BytesIO()
-    image.save(file, "JPEG", **options)
-    if file.tell() < _SPARSE * _area(size):
-        file = io.BytesIO()
-        image.save(file, "JPEG", optimize=True, **options)
-    return file.getvalue()
+def _encoded(pixels: bytes, size: Size, bands: int, quality: int, full_chroma: bool) -> bytes:
+    coded = _ycc.encode(pixels, size, bands, quality, full_chroma=full_chroma, own_tables=False)
+    if len(coded) >= _ycc.SPARSE * _area(size):
+        return coded
+    return _ycc.encode(pixels, size, bands, quality, full_chroma=full_chroma, own_tables=True)
 
 
 def _shrink(work: Work) -> int:

@@ -75,33 +75,34 @@ def test_a_ratio_is_taken_turn_by_turn_and_judged_by_its_median() -> None:
     assert row.facts(judge=False)["met"] is None
 
 
-def test_pictures_are_judged_by_their_mean() -> None:
+def test_pictures_are_judged_by_their_median() -> None:
     def row(ours: float, peer: float) -> list[Any]:
         return [report.Row("c", "w", "ms", [ours] * 3, [peer] * 3, "ratio", report.Bound("<=", 0.5))]
 
-    found = report.merged([("one", row(1.0, 4.0)), ("two", row(8.0, 8.0)), ("three", [])])
+    found = report.merged([("one", row(1.0, 4.0)), ("two", row(8.0, 8.0)), ("three", row(1.0, 4.0)), ("four", [])])
     facts = found[0].facts(judge=True)
     assert len(found) == 1
-    assert (facts["result"], facts["median"], facts["rounds"]) == (pytest.approx(0.5), 0.625, 2)
-    assert facts["pictures"] == {"one": 0.25, "two": 1.0}
+    assert (facts["median"], facts["rounds"]) == (0.25, 3)
+    assert facts["mean"] == pytest.approx(0.0625 ** (1 / 3))
+    assert facts["pictures"] == {"one": 0.25, "two": 1.0, "three": 0.25}
     assert facts["met"] is True
 
 
 def test_differences_have_an_ordinary_mean() -> None:
     rows = [(str(n), [report.Row("c", "w", "", [n], [1.0], "difference")]) for n in (1.0, 4.0)]
-    assert report.merged(rows)[0].result == 1.5
+    assert report.merged(rows)[0].mean == 1.5
 
 
 @pytest.mark.parametrize(("better", "worse"), [((80.0, 3.0, 90), (60.0, 1.0, 50)), ((80.0, 3.0, 90), (70.0, 2.0, 70))])
 def test_sizes_are_interpolated_between_scores(better: Any, worse: Any) -> None:
-    equal = importlib.import_module("benchmarks.cases.equal_score")
+    equal = importlib.import_module("benchmarks.equal")
     size, quality = equal.at([better, worse], 75.0)
     assert size == pytest.approx(2.5)
     assert quality == pytest.approx(80.0)
 
 
 def test_sizes_are_compared_at_the_scores_both_reach() -> None:
-    equal = importlib.import_module("benchmarks.cases.equal_score")
+    equal = importlib.import_module("benchmarks.equal")
     mine = [(90.0, math.log(900), 90), (50.0, math.log(500), 50)]
     twice = [(score, size + math.log(2), quality) for score, size, quality in mine]
     assert equal.ratio(mine, twice) == pytest.approx(0.5)

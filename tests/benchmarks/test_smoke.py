@@ -28,12 +28,14 @@ FIELDS = {
     "missing",
     "note",
     "pictures",
-    "result",
+    "mean",
 }
 WORK = {
     "effort": 12,
+    "equal_avif": 5,
+    "equal_jpeg": 2,
+    "equal_webp": 3,
     "jpeg_lossless": 4,
-    "equal_score": 10,
     "ladder": 9,
     "memory": 4,
     "noop": 2,
@@ -50,13 +52,11 @@ WORK = {
 
 WITH_PEER = {
     "jpeg_lossless": "jpegoptim",
-    "ladder": "nodejs.org",
-    "oneshot": "nodejs.org",
     "png_lossy": "pngquant",
-    "throughput": "nodejs.org",
-}
+} | dict.fromkeys(
+    ("equal_avif", "equal_jpeg", "equal_webp", "ladder", "oneshot", "png", "resize", "throughput"), "nodejs.org"
+)
 """What has to be installed for the cases that have a peer."""
-WITH_PEER = ("equal_score", "ladder", "oneshot", "png", "resize", "throughput")
 PEERLESS = tuple(name for name in WORK if name not in WITH_PEER)
 
 

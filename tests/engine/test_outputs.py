@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ def make(outputs: Outputs, *paths: Path | str, data: bytes = b"new") -> None:
     """Claim and write all paths, as an operation does."""
     for claimed in outputs.claim(Plan(targets=tuple(map(target, paths))), set()):
         outputs.write(claimed, data, {})
+
+
+def whole(outputs: Outputs, *paths: Path | str) -> None:
+    make(outputs, *paths)
+    outputs.publish()
 
 
 def names(folder: Path) -> list[str]:
@@ -364,12 +370,41 @@ class TestWrite:
         monkeypatch.setattr(os, call, _failing(number))
         outputs = Outputs(overwrite="replace")
         with pytest.raises(kind) as caught:
-            make(outputs, tmp_path / "new" / "a.png")
+            whole(outputs, tmp_path / "new" / "a.png")
         monkeypatch.undo()
         assert os.strerror(number) in caught.value.message
         assert caught.value.field == "output"
         outputs.discard()
         assert names(tmp_path) == []
+
+    @pytest.mark.parametrize("mode", [0o644, 0o400, 0o200, 0o000])
+    def test_a_file_of_any_mode_is_flushed_once_before_it_is_renamed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+    ) -> None:
+        (tmp_path / "a").write_bytes(b"old")
+        (tmp_path / "a").chmod(mode)
+        open_file, fsync = os.open, os.fsync
+        flushed: list[str] = []
+
+        def as_anybody(path: Any, flags: int, *rest: Any, **named: Any) -> int:
+            needed = 0o200 if flags & os.O_WRONLY else 0o400
+            if not flags & os.O_CREAT and os.path.isfile(path) and not os.stat(path).st_mode & needed:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return open_file(path, flags, *rest, **named)
+
+        def noted(descriptor: int) -> None:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                flushed.append((tmp_path / "a").read_text())
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "open", as_anybody)
+        monkeypatch.setattr(os, "fsync", noted)
+        outputs = Outputs(overwrite="replace")
+        make(outputs, tmp_path / "a", data=b"new")
+        outputs.publish()
+        assert flushed == ["old"]
+        assert (tmp_path / "a").stat().st_mode & 0o777 == mode
+        assert (tmp_path / "a").read_bytes() == b"new"
 
     def test_a_write_in_pieces_is_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write = os.write

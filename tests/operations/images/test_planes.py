@@ -408,6 +408,20 @@ class TestEncode:
         assert error[:, -1].mean() < 2 * error.mean()
         assert error[-1].mean() < 2 * error.mean()
 
+    @pytest.mark.parametrize("size", [(162, 124), (161, 125)])
+    @pytest.mark.parametrize("chroma", ["420", "444"])
+    def test_sparse_pictures_get_tables_of_their_own(
+        self, size: tuple[int, int], chroma: _planes.Chroma, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        small = scale(planes_of(jpeg(picture(), Q=95)), *size, chroma=chroma)
+        sparse = encode_jpeg(small, 20)
+        monkeypatch.setattr(_planes._ycc, "SPARSE", 0)
+        stock = encode_jpeg(small, 20)
+        assert len(sparse) < 0.95 * len(stock)
+        one, other = (simplejpeg.decode_jpeg(data, "RGB") for data in (sparse, stock))
+        assert distance(one, other) < 1.5
+        assert simplejpeg.decode_jpeg_header(sparse)[3] == chroma
+
     @pytest.mark.parametrize("quality", [1, 30, 80, 100])
     def test_quality_is_libjpegs(self, quality: int) -> None:
         ours = eligible(encode_jpeg(scale(planes_of(PLAIN), 65, 49), quality))

@@ -1,4 +1,4 @@
-"""JPEG, WebP and AVIF of the same look: how large they are and what they cost, against the peers' encoders."""
+"""Files of the same look: how large they are and what they cost, against the peers' encoders."""
 
 import itertools
 import math
@@ -13,8 +13,6 @@ from benchmarks.harness import Bench, BenchmarkError, Usage, marginal, pairs
 from benchmarks.peers import encoders, sharp
 from benchmarks.report import Bound, Row
 
-TITLE = "files of the same look"
-PER = "photo"
 SIDE, QUICK_SIDE = 512, 64
 TARGETS, AT = (60.0, 70.0, 80.0), 70.0
 """The scores that are compared, and the one at which processor time is."""
@@ -54,26 +52,21 @@ class Match:
 
 
 HIGH, LOW = (40, 55, 68, 80, 89, 95), (25, 38, 50, 62, 74, 85)
-MATCHES = (
-    Match("JPEG, effort 7 / mozjpeg", "jpeg", HIGH, {"effort": 7}, {"mozjpeg": True}, Bound("<=", 0.95)),
-    Match("WebP, defaults", "webp", HIGH, program="cwebp"),
-    Match("AVIF, defaults", "avif", LOW, program="avifenc"),
-    Match("AVIF, effort 4 / 4", "avif", LOW, {"effort": 4}, {"effort": 4}),
-)
+"""Qualities to try: of JPEG and WebP, and of AVIF."""
 
 
-def measure(bench: Bench) -> list[Row]:
-    """Run the case."""
+def measure(bench: Bench, case: str, matches: Sequence[Match]) -> list[Row]:
+    """Compare encoders on the photo in turn."""
     folder = bench.folder("equal")
     picture = folder / "picture.png"
     _shrink(bench.photo, picture, QUICK_SIDE if bench.quick else SIDE)
-    return [row for match in MATCHES for row in compare(bench, match, picture, folder)]
+    return [row for match in matches for row in compare(bench, case, match, picture, folder)]
 
 
-def compare(bench: Bench, match: Match, picture: Path, folder: Path) -> list[Row]:
+def compare(bench: Bench, case: str, match: Match, picture: Path, folder: Path) -> list[Row]:
     """Compare one format."""
     if absent := scores.missing():
-        return [Row("equal_score", f"{match.name}, {what}", "", missing=absent, note=NOTE) for what in _works(match)]
+        return [Row(case, f"{match.name}, {what}", "", missing=absent, note=NOTE) for what in _works(match)]
     missing = sharp.missing(bench)
     mine = curve(match, picture, folder, "ours", partial(ours, bench, match, picture))
     other = None if missing else curve(match, picture, folder, "sharp", partial(theirs, bench, match, picture))
@@ -81,8 +74,8 @@ def compare(bench: Bench, match: Match, picture: Path, folder: Path) -> list[Row
     size = [own], [] if other is None else [own / ratio(mine, other)]
     cpu = times(bench, match, picture, folder, mine, other)
     rows = [
-        Row("equal_score", f"{match.name}, size", "kB", *size, "ratio", match.bound, missing, NOTE),
-        Row("equal_score", f"{match.name}, CPU", "ms", *cpu, "ratio", None, missing, NOTE),
+        Row(case, f"{match.name}, size", "kB", *size, "ratio", match.bound, missing, NOTE),
+        Row(case, f"{match.name}, CPU", "ms", *cpu, "ratio", None, missing, NOTE),
     ]
     if match.program:
         missing = encoders.missing(match.program)
@@ -90,7 +83,7 @@ def compare(bench: Bench, match: Match, picture: Path, folder: Path) -> list[Row
         third = None if missing else curve(match, picture, folder, match.program, program)
         peer = [] if third is None else [own / ratio(mine, third)]
         work = f"{match.name}, size vs {match.program}"
-        rows.append(Row("equal_score", work, "kB", [own], peer, "ratio", None, missing, NOTE))
+        rows.append(Row(case, work, "kB", [own], peer, "ratio", None, missing, NOTE))
     return rows
 
 
