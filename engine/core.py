@@ -58,7 +58,7 @@ class Engine:
         self.pool = Pool(settings, self._on_message, self._on_death, on_stderr)
         self.memory: Memory[Worker] = Memory(settings.memory_budget)
         self._cores = settings.worker_count
-        self._most_workers = self._cores + -(-self._cores // 2)
+        self._most_workers = self._cores + max(1, self._cores // 2)
         """More than can compute at once, as some wait for the disk."""
         self._by_key: dict[bytes, Task] = {}
         self._composites: dict[Task, Composite] = {}
@@ -194,7 +194,8 @@ class Engine:
         if isinstance(message, Done):
             self._on_result(worker, task, message)
         elif isinstance(message, Commit):
-            self.scheduler.done(task)  # what is left waits for the disk
+            if self._cores > 1:  # what is left waits for the disk; whoever asks for one worker gets one
+                self.scheduler.done(task)
         elif isinstance(message, Begun):
             task.emit(Started(id=task.id, operation=task.operation.name, attempt=task.attempts))
         elif isinstance(message, ProgressMade):
