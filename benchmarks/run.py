@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run as a command; return 0, or 1 where a case could not be measured. A bound that is not met is no failure."""
     options = parser().parse_args(arguments)
     if options.list:
-        sys.stdout.writelines(f"{name:<12}{case(name).TITLE}\n" for name in names())
+        sys.stdout.writelines(f"{name:<16}{case(name).TITLE}\n" for name in names())
         return 0
     if unknown := sorted(set(options.cases) - set(names())):
         parser().error(f"no case is called {unknown[0]!r}; there are {', '.join(names())}")

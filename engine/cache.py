@@ -22,7 +22,10 @@ from mediamill.protocol import version
 from mediamill.protocol.job import Job
 from mediamill.protocol.results import Output
 
-_LIBRARIES = ("pyvips-binary", "pyvips", "av", "pillow", "pikepdf", "simplejpeg")
+_LIBRARIES = (
+    "pyvips-binary", "pyvips", "av", "pillow", "pillow-heif", "pikepdf", "simplejpeg", "imagequant", "pyoxipng",
+    "mozjpeg-lossless-optimization",
+)  # fmt: skip
 _PLACES = frozenset((*Job.__struct_fields__, "operation", "input", "inputs", "output", "output_dir", "name", "inline"))
 _NOT_FACTS = frozenset(("path", "path_b64", "format", "width", "height", "size_bytes", "data_base64", "cached"))
 _ENTRY = "entry.json"

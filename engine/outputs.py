@@ -178,6 +178,7 @@ class Outputs:
             )
         if (status.st_dev, status.st_ino) in inputs:
             if self._in_place:
+                self._modes[target] = stat.S_IMODE(status.st_mode)
                 return True
             raise OutputExists(
                 f"Output is the input itself: {text(path, 200)}", field="output", received=path, expected="another path"

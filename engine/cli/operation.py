@@ -130,7 +130,7 @@ def _input(job: Job) -> str:
 def _files(patterns: list[str], medium: str) -> list[str]:
     """Return the files that names, globs and folders stand for, each once.
 
-    Folders give the files in them that look like the operation's medium by their suffix.
+    Folders give the files in them that look like the operation's medium by their suffix; outputs of `optimize` do not.
     """
     found: list[str] = []
     for pattern in patterns:
@@ -160,7 +160,10 @@ _SUFFIXES = {
 
 def _fits(name: str, medium: str) -> bool:
     suffixes = _SUFFIXES.get(medium)
-    return not name.startswith(".") and (suffixes is None or name.lower().endswith(tuple(suffixes.split())))
+    made = ".min." in name  # what `optimize` puts beside its inputs
+    return (
+        not name.startswith(".") and not made and (suffixes is None or name.lower().endswith(tuple(suffixes.split())))
+    )
 
 
 def _run(jobs: list[Job], registry: Registry, settings: Settings, came: list[int], *, quiet: bool) -> list[Result]:

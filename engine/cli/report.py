@@ -1,7 +1,8 @@
 """What a person reads after an operation: a table of what was made, remarks, what was found, and what failed."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -31,7 +32,9 @@ def report(names: Sequence[str], results: Sequence[Result]) -> None:
         cells = "  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True))
         sys.stdout.write(f"{cells}  {row[3]:>9}\n")
     for result in results:
-        if result.success and not result.outputs and isinstance(result.metadata, dict):
+        if isinstance(result.metadata, dict) and "totals" in result.metadata:
+            sys.stdout.write("".join(f"{line}\n" for line in _savings(result.metadata)))
+        elif result.success and not result.outputs and isinstance(result.metadata, dict):
             sys.stdout.write(msgspec.json.format(msgspec.json.encode(result.metadata), indent=2).decode() + "\n")
     sys.stdout.flush()
     for name, result in zip(names, results, strict=True):
@@ -51,6 +54,20 @@ def _row(output: Output, result: Result) -> tuple[str, str, str, str]:
     elif output.skipped is not UNSET:
         told = "kept"
     return output.path or "(inline)", output.format, size, told
+
+
+def _savings(metadata: dict[str, Any]) -> Iterator[str]:
+    """Yield how much smaller each file became, and all of them together."""
+    for file in metadata.get("files", ()):
+        how = file.get("skipped") or file.get("method") or ""
+        yield f"{text(file['input'], 200)}: {_change(file)}" + (f"  {how}" if how else "")
+    if metadata["totals"].get("files", 0) > 1:
+        yield f"{metadata['totals']['files']} files: {_change(metadata['totals'])}"
+
+
+def _change(counts: dict[str, Any]) -> str:
+    before, after = counts["input_bytes"], counts["output_bytes"]
+    return f"{_bytes(before)} -> {_bytes(after)} (-{counts['saved_percent']:.1f} %)"
 
 
 def _remark(name: str, result: Result) -> None:

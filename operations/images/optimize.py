@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET, Meta, Struct
 
@@ -62,6 +62,9 @@ class Params(Job, frozen=True, kw_only=True, tag="optimize", forbid_unknown_fiel
 
     input: Annotated[Source, Meta(description="The file, in the place of inputs.")] | None = None
     inputs: Inputs | None = None
+    needs_output: ClassVar[bool] = False
+    """Outputs stand beside their inputs where a job names no place."""
+
     output: Annotated[OutputPath, Meta(description="The file to write, for one input.")] | None = None
     output_dir: (
         Annotated[

@@ -25,7 +25,7 @@ def probed(done, path):
         ("rgb16.png", {"bit_depth": 16}),
         ("animated.gif", {"frames": 12, "animated": True, "duration": 1.59}),
         ("animated.avif", {"frames": 12, "animated": True, "duration": 1.59}),
-        ("animated-apng.png", {"frames": 12, "animated": False}),
+        ("animated-apng.png", {"frames": 12, "animated": True}),
         ("multipage.tiff", {"frames": 3}),
         ("drawing.svg", {"format": "svg", "width": 300, "height": 200}),
         ("photo.heic", {"format": "heic", "width": 800, "height": 534}),
