@@ -32,13 +32,17 @@ def protocol_schema(jobs: Sequence[type[Job]]) -> dict[str, Any]:
     }
     for group, members in groups.items():
         definitions[group] = {"oneOf": [{"$ref": _REF.format(name=name)} for name in members]}
-    return {
+    found = {
         "$schema": DIALECT,
         "title": f"mediamill protocol {version.PROTOCOL}",
         "description": "A line in is a job or a control; a line out is a result or an event.",
         "oneOf": [{"$ref": _REF.format(name=name)} for name in ("job", "control", "result", "event")],
         "$defs": dict(sorted(definitions.items())),
     }
+    plain: dict[str, Any] = msgspec.json.decode(
+        msgspec.json.encode(found)
+    )  # defaults that are tuples are lists in JSON
+    return plain
 
 
 def job_schema(kind: type[Job]) -> dict[str, Any]:

@@ -60,6 +60,16 @@ _LAUNCH = (
 """Puts the pipes where Chromium expects them, which `subprocess` cannot, and becomes Chromium."""
 
 
+_DECODED = """
+Promise.all([...document.querySelectorAll("*")]
+  .map(element => element.currentSrc || (getComputedStyle(element).backgroundImage.match(/url\\("(.*)"\\)/) || [])[1])
+  .filter(url => url)
+  .map(url => { const image = new Image(); image.src = url; return image.decode().catch(() => null); }))
+  .then(() => null)
+"""
+"""Waits until the pictures of a page are decoded."""
+
+
 class BrowserError(Exception):
     """The browser did not do what it was told."""
 
@@ -250,11 +260,15 @@ class Page:
         Args:
             clip: The part to take: x, y, width and height in CSS pixels; absent: the viewport.
         """
-        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         options: dict[str, Any] = {"format": "png"}
         if clip is not None:
             options["clip"] = dict(zip(("x", "y", "width", "height"), clip, strict=True)) | {"scale": 1}
-        return base64.b64decode(self.call("Page.captureScreenshot", **options)["data"])
+        self.evaluate(_DECODED)
+        before, seen = b"", b"-"
+        while seen != before:  # a busy machine takes pictures of a page before all of it is painted
+            self.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+            before, seen = seen, base64.b64decode(self.call("Page.captureScreenshot", **options)["data"])
+        return seen
 
     def take(self, method: str, params: dict[str, Any]) -> None:
         """Take an event of this page."""
