@@ -47,7 +47,7 @@ def protocol_schema(jobs: Sequence[type[Job]]) -> dict[str, Any]:
 
 def job_schema(kind: type[Job]) -> dict[str, Any]:
     """Return the schema of one operation's job."""
-    schema = msgspec.json.schema(kind, ref_template=_REF)
+    schema = _plain(msgspec.json.schema(kind, ref_template=_REF))
     name = _public(kind)
     found = schema.pop("$ref").rsplit("/", 1)[1]
     definitions = _rename(
@@ -82,3 +82,9 @@ def _rename(value: Any, names: dict[str, str]) -> Any:
 def _unindented(text: str) -> str:
     """Return a docstring without its indentation, which Python keeps before 3.13 and drops from then on."""
     return "\n".join(line.strip() for line in text.splitlines())
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema as JSON has it, with defaults that are tuples as lists."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
+    return plain
