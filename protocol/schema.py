@@ -39,10 +39,7 @@ def protocol_schema(jobs: Sequence[type[Job]]) -> dict[str, Any]:
         "oneOf": [{"$ref": _REF.format(name=name)} for name in ("job", "control", "result", "event")],
         "$defs": dict(sorted(definitions.items())),
     }
-    plain: dict[str, Any] = msgspec.json.decode(
-        msgspec.json.encode(found)
-    )  # defaults that are tuples are lists in JSON
-    return plain
+    return _plain(found)
 
 
 def job_schema(kind: type[Job]) -> dict[str, Any]:
