@@ -27,6 +27,7 @@ PQ, HLG = 16, 18
 FULL_RANGE = 2
 """FFmpeg's number for samples that use all their values."""
 
+_SIDE_DATA = ("DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 _ATTACHED_PICTURE = 0x400
 _PACKETS_TO_LOOK_AT = 2000
 """How far into a file its first picture may be."""
@@ -213,7 +214,7 @@ def _video(container: "InputContainer", stream: Any, limits: Limits) -> VideoFac
     _check_size(context.width, context.height, limits)
     frame = _first_frame(container, stream)
     _check_size(frame.width, frame.height, limits)
-    side = {str(item.type.name): bytes(item) for item in frame.side_data.values()}
+    side = {name: bytes(item) for name in _SIDE_DATA if (item := frame.side_data.get(name)) is not None}
     pixel = stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1)
     component = frame.format.components[0]
     return VideoFacts(

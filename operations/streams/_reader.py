@@ -1,0 +1,170 @@
+"""Reading a span of a film or sound: decoded, its times counted from the span's start, its damage counted."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+
+from mediamill.operations.streams._av import av
+from mediamill.operations.streams._damage import Damage
+from mediamill.operations.streams._facts import MediaFacts
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+Kind = Literal["video", "audio", "copy"]
+Unit = tuple[Kind, Any]
+"""A decoded frame, or a packet to be copied."""
+
+_EDGE = 1e-6
+"""Seconds a frame may begin before the span and still count: times are whole ticks."""
+
+
+class Span(Struct, frozen=True, kw_only=True):
+    """The part that is taken, in seconds of the source's own clock; no end is the end of the file."""
+
+    start: float
+    end: float | None = None
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What is read: indices of streams.
+
+    Attributes:
+        video: Decoded.
+        audio: Decoded.
+        copied: Left as packets; a stream may be decoded, too.
+    """
+
+    video: int | None = None
+    audio: int | None = None
+    copied: tuple[int, ...] = ()
+
+
+class Reader:
+    """Reads the wanted streams of an opened container, once.
+
+    Args:
+        source: The container.
+        facts: What it is.
+        span: What part is taken.
+        wanted: Which streams.
+        damage: Counts what cannot be decoded.
+        threads: How many a decoder may use.
+    """
+
+    def __init__(
+        self, source: "InputContainer", facts: MediaFacts, span: Span, wanted: Wanted, damage: Damage, threads: int
+    ) -> None:
+        self._source = source
+        self._facts = facts
+        self._span = span
+        self._wanted = wanted
+        self._damage = damage
+        self._threads = threads
+        self.ended = 0.0
+        """Seconds of the span that have been read."""
+
+    @property
+    def expected(self) -> float:
+        """How many seconds the span should last, by the file's header."""
+        whole = self._facts.start + self._facts.duration
+        end = whole if self._span.end is None else min(self._span.end, whole)
+        return max(0.0, end - self._span.start)
+
+    def units(self) -> Iterator[Unit]:
+        """Yield frames and packets in the order of the file, their times counted from the start of the span.
+
+        Raises:
+            CorruptInput: The file is damaged and the job strict.
+        """
+        wanted = self._wanted
+        indices = sorted({index for index in (wanted.video, wanted.audio, *wanted.copied) if index is not None})
+        streams = [self._source.streams[index] for index in indices]
+        if wanted.video is not None:
+            context = self._source.streams[wanted.video].codec_context
+            context.thread_type, context.thread_count = "AUTO", self._threads
+        self._seek()
+        going = set(indices)
+        for packet in self._packets(streams):
+            index = packet.stream_index
+            if index not in going:
+                continue
+            units, over = self._read(packet)
+            yield from units
+            if over:
+                going.discard(index)
+                if not going:
+                    break
+        self._damage.ended(self.ended, self.expected)
+
+    def _seek(self) -> None:
+        if self._span.start <= self._facts.start + _EDGE:
+            return
+        try:
+            self._source.seek(int(self._span.start * av().time_base), backward=True)
+        except av().FFmpegError:  # what cannot be sought is read from its start
+            return
+
+    def _packets(self, streams: Sequence[Any]) -> Iterator[Any]:
+        packets = self._source.demux(*streams)
+        while True:
+            try:
+                yield next(packets)
+            except StopIteration:
+                return
+            except av().FFmpegError as error:
+                self._damage.note(error)
+                return
+
+    def _read(self, packet: Any) -> tuple[list[Unit], bool]:
+        """Return what a packet gives, and whether its stream has left the span."""
+        index, wanted = packet.stream_index, self._wanted
+        units: list[Unit] = []
+        over = False
+        if index in wanted.copied and packet.dts is not None:
+            time = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
+            over = self._is_over(time)
+            if not over and time >= self._span.start - _EDGE:
+                self._shift(packet)
+                units.append(("copy", packet))
+                self.ended = max(self.ended, time - self._span.start)
+        if index not in (wanted.video, wanted.audio):
+            return units, over
+        kind: Kind = "video" if index == wanted.video else "audio"
+        for frame in self._decoded(packet):
+            if frame.pts is None:
+                self._damage.note(ValueError("a frame without a time"))
+                continue
+            time = float(frame.pts * frame.time_base)
+            if self._is_over(time):
+                return units, True
+            if time < self._span.start - _EDGE:
+                continue
+            frame.pts -= round(self._span.start / frame.time_base)
+            self.ended = max(self.ended, time - self._span.start + _length(frame))
+            units.append((kind, frame))
+        return units, over
+
+    def _decoded(self, packet: Any) -> list[Any]:
+        try:
+            frames: list[Any] = packet.decode()
+        except av().FFmpegError as error:
+            self._damage.note(error)
+            return []
+        return frames
+
+    def _is_over(self, time: float) -> bool:
+        return self._span.end is not None and time >= self._span.end - _EDGE
+
+    def _shift(self, packet: Any) -> None:
+        ticks = round(self._span.start / packet.time_base)
+        if packet.pts is not None:
+            packet.pts -= ticks
+        packet.dts -= ticks
+
+
+def _length(frame: Any) -> float:
+    if hasattr(frame, "samples"):
+        return float(frame.samples / frame.sample_rate)
+    return float(frame.duration * frame.time_base) if frame.duration else 0.0

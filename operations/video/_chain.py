@@ -1,0 +1,59 @@
+"""Which filters a film goes through, in the order that costs least: progressive, scaled, tone-mapped, upright."""
+
+from msgspec import Struct
+
+from mediamill.operations.streams._facts import FULL_RANGE, Colour, VideoFacts
+from mediamill.operations.video._codecs import VideoCode
+
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+
+
+class Chain(Struct, frozen=True):
+    """Filters in their order, as FFmpeg writes them, and what was done that the file did not ask for."""
+
+    filters: tuple[str, ...]
+    notes: dict[str, object]
+
+
+def chain_for(facts: VideoFacts, code: VideoCode, tone_map: str | None = None) -> Chain:
+    """Return the filters between a film's decoder and an encoder.
+
+    Args:
+        facts: The film.
+        code: The encoder's side.
+        tone_map: Path of a lookup table (.cube) that turns its HDR into SDR.
+    """
+    filters: list[str] = []
+    notes: dict[str, object] = {}
+    if facts.interlaced:
+        filters.append("bwdif=mode=send_frame")
+        notes["deinterlaced"] = True
+    width, height = code.size[::-1] if facts.turn.swaps else code.size
+    if tone_map is not None:
+        filters += [_scale(width, height, facts.colour), "format=gbrp16le", f"lut3d=file={tone_map}:interp=tetrahedral"]
+        filters += [f"scale=out_color_matrix={_matrix(code.colour)}:out_range=limited:flags=bicubic+accurate_rnd"]
+        notes["tone_mapped"] = facts.colour.hdr
+    elif (width, height) != (facts.width, facts.height) or facts.pixel_format != code.pixel_format:
+        filters.append(_scale(width, height, facts.colour, code.colour))
+    filters.append(f"format={code.pixel_format}")
+    filters += facts.turn.filters
+    if facts.pixel != 1 or facts.turn.swaps:
+        filters.append("setsar=1")
+    if code.rate is not None:
+        filters.append(f"fps={code.rate}")
+    return Chain(tuple(filters), notes)
+
+
+def _scale(width: int, height: int, colour: Colour, out: Colour | None = None) -> str:
+    text = f"scale=w={width}:h={height}:flags=bicubic+accurate_rnd+full_chroma_int"
+    if out is not None:
+        text += f":in_range={_range(colour)}:out_range={_range(out)}"
+    return text
+
+
+def _range(colour: Colour) -> str:
+    return "full" if colour.range == FULL_RANGE else "limited"
+
+
+def _matrix(colour: Colour) -> str:
+    return _MATRICES.get(colour.matrix, "bt709")
