@@ -61,11 +61,11 @@ def carry_tags(source: "InputContainer", target: "OutputContainer", *, strip: bo
         for name, value in source.metadata.items():
             if name.lower() not in _ABOUT_THE_FILE:
                 target.metadata[name] = value
-    chapters = []
+    chapters: list[Any] = []
     for chapter in source.chapters():
-        begin, end = (round(chapter[side] - shift / chapter["time_base"]) for side in ("start", "end"))
-        if end > 0:
-            chapters.append({**chapter, "start": max(0, begin), "end": end})
+        back = round(shift / (chapter["time_base"] or 1))
+        if chapter["end"] > back:
+            chapters.append({**chapter, "start": max(0, chapter["start"] - back), "end": chapter["end"] - back})
     if chapters:
         target.set_chapters(chapters)
 

@@ -16,10 +16,8 @@ def limited(shown: Size, max_width: int | None, max_height: int | None) -> Size:
         max_width: Pixels, None for no limit.
         max_height: Likewise.
     """
-    ratio = min(
-        1.0,
-        *(limit / side for limit, side in zip((max_width, max_height), shown, strict=True) if limit is not None),
-    )
+    limits = [limit / side for limit, side in zip((max_width, max_height), shown, strict=True) if limit is not None]
+    ratio = min([1.0, *limits])
     return even((shown[0] * ratio, shown[1] * ratio))
 
 

@@ -69,6 +69,8 @@ class Sink:
         self.frames = 0
         self.ended = 0.0
         """Seconds, of the longest stream."""
+        self.shown = 0.0
+        """Seconds of picture."""
         self._video: Any = None
         self._audio: Any = None
         self._copied: Any = None
@@ -150,7 +152,10 @@ class Sink:
     def _write(self, packets: list[Any]) -> None:
         for packet in packets:
             if packet.pts is not None and packet.time_base:
-                self.ended = max(self.ended, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                self.ended = max(self.ended, end)
+                if packet.stream is self._video:
+                    self.shown = max(self.shown, end)
             try:
                 self._container.mux(packet)
             except (av().FFmpegError, ValueError) as error:

@@ -1,0 +1,116 @@
+"""What becomes of a film's picture and sound: which colours, depth, rate and codings an output gets."""
+
+from fractions import Fraction
+
+from mediamill.operations.streams._facts import AudioFacts, Colour, MediaFacts, VideoFacts
+from mediamill.operations.streams._sound import DECODERS, AudioCode, AudioCodecName, code_for
+from mediamill.operations.video._codecs import CODECS, CodecName, Container, VideoCode
+from mediamill.operations.video._geometry import Size
+from mediamill.operations.video._params import CodingJob, parse_bitrate
+from mediamill.protocol.errors import InvalidJob
+
+SDR = Colour(primaries=1, transfer=1, matrix=1, range=1)
+"""BT.709, what every player assumes."""
+
+_RGB = 0
+_SOUNDS: dict[Container, tuple[AudioCodecName, ...]] = {
+    "mp4": ("aac", "mp3", "opus", "flac"),
+    "mov": ("aac", "mp3", "flac"),
+    "mkv": ("aac", "opus", "vorbis", "mp3", "flac"),
+    "webm": ("opus", "vorbis"),
+}
+"""What sound each container holds that players take; the first is the usual one."""
+
+
+def video_code(job: CodingJob, facts: VideoFacts, size: Size) -> VideoCode:
+    """Return how the picture is coded.
+
+    Ten bits and HDR stay where the coding has them, else they become eight bits of BT.709.
+
+    Args:
+        job: What is asked for.
+        facts: The film.
+        size: What it is scaled to.
+    """
+    codec = CODECS[job.coding]
+    depth = 10 if facts.depth > 8 and 10 in codec.formats else 8
+    bitrate = parse_bitrate(job.bitrate, "bitrate")
+    crf = job.crf if job.crf is not None else None if bitrate is not None else codec.crf[job.quality or "medium"]
+    return VideoCode(
+        codec=job.coding,
+        size=size,
+        depth=depth,
+        rate=Fraction(job.fps).limit_denominator(1001) if job.fps else None,
+        crf=crf,
+        bitrate=bitrate,
+        preset=job.preset or codec.preset,
+        colour=out_colour(facts, depth),
+    )
+
+
+def out_colour(facts: VideoFacts, depth: int) -> Colour:
+    """Return the colours a film is coded in at a depth."""
+    if facts.colour.hdr is not None and depth == 8:
+        return SDR
+    if facts.colour.matrix == _RGB:
+        return Colour(primaries=facts.colour.primaries, transfer=facts.colour.transfer, matrix=1, range=1)
+    return facts.colour
+
+
+def sound_of(facts: MediaFacts, track: int | None) -> AudioFacts | None:
+    """Return the sound track a job takes, None where the film is silent.
+
+    Raises:
+        InvalidJob: There is no track of that number.
+    """
+    if track is None:
+        return facts.sound
+    if track > len(facts.audio):
+        raise InvalidJob(
+            f"The film has {len(facts.audio)} sound tracks, there is none of number {track}.",
+            field="track",
+            received=track,
+            expected=f"1..{len(facts.audio)}" if facts.audio else "a film with sound",
+        )
+    return facts.audio[track - 1]
+
+
+def audio_code(job: CodingJob, sound: AudioFacts | None, container: Container) -> AudioCode | str | None:
+    """Return how the sound is coded: `copy` where it may stay as it is, None where there is none.
+
+    Raises:
+        InvalidJob: The container does not hold the coding.
+    """
+    if sound is None or job.strip_audio:
+        return None
+    allowed = _SOUNDS[container]
+    bitrate = parse_bitrate(job.audio_bitrate, "audio_bitrate")
+    fits = any(DECODERS[name] == sound.codec for name in allowed)
+    if job.audio_codec == "copy" or (job.audio_codec is None and bitrate is None and fits):
+        if not fits:
+            raise InvalidJob(
+                f"{container} does not hold the film's {sound.codec} sound.",
+                field="audio_codec",
+                received="copy",
+                expected="one of " + ", ".join(allowed),
+            )
+        return "copy"
+    name = job.audio_codec or allowed[0]
+    if name not in allowed:
+        raise InvalidJob(
+            f"{container} does not hold {name} sound.",
+            field="audio_codec",
+            received=name,
+            expected="one of " + ", ".join(allowed),
+        )
+    return code_for(name, bitrate, sample_rate=sound.sample_rate, layout=sound.layout, channels=sound.channels)
+
+
+def is_tone_mapped(facts: VideoFacts, code: VideoCode) -> bool:
+    """Return whether a film's HDR is brought down to SDR."""
+    return facts.colour.hdr is not None and code.colour.hdr is None
+
+
+def coding_of(decoder: str) -> CodecName | None:
+    """Return the name jobs have for a coding FFmpeg tells."""
+    return next((name for name, codec in CODECS.items() if codec.decoder == decoder), None)
