@@ -45,6 +45,7 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size) -> VideoCode:
         bitrate=bitrate,
         preset=job.preset or codec.preset,
         colour=out_colour(facts, depth),
+        signed=not job.strip_metadata,
     )
 
 
