@@ -59,7 +59,8 @@ def add_captions(
         return None
     codec = original.codec_context.codec.canonical_name
     if codec in _HELD.get(format_name, ()):
-        return Captions(copied_stream(target, original, strip=strip), None)
+        copied = copied_stream(target, original, strip=strip)
+        return Captions(copied, _without_pauses if codec == "mov_text" else None)
     wanted = _TEXT.get(format_name)
     read = _READERS.get(codec)
     if wanted is None or read is None:
@@ -88,6 +89,11 @@ def converted(captions: Captions, packet: Any) -> Any:
     made.is_keyframe = True
     made.stream = captions.stream
     return made
+
+
+def _without_pauses(data: bytes) -> bytes:
+    """Return nothing for a sample without text: those fill pauses, and muxers put in their own."""
+    return b"" if data[:2] == b"\0\0" else data
 
 
 def _from_timed_text(data: bytes) -> str:

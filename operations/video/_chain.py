@@ -1,15 +1,15 @@
-"""Which filters a film goes through, in the order that costs least: progressive, scaled, tone-mapped, upright."""
+"""Which filters a film goes through, in the order that costs least: scaled, tone-mapped, upright."""
 
 from msgspec import Struct
 
-from mediamill.operations.streams._facts import FULL_RANGE, Colour, VideoFacts
+from mediamill.operations.streams._facts import FULL_RANGE, RGB, Colour, VideoFacts
 from mediamill.operations.video._codecs import VideoCode
 
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 
 
 class Chain(Struct, frozen=True):
-    """Filters in their order, as FFmpeg writes them, and what was done that the file did not ask for."""
+    """Filters in their order, as FFmpeg writes them, for frames as the facts tell them, and what they leave out."""
 
     filters: tuple[str, ...]
     notes: dict[str, object]
@@ -25,9 +25,6 @@ def chain_for(facts: VideoFacts, code: VideoCode, tone_map: str | None = None) -
     """
     filters: list[str] = []
     notes: dict[str, object] = {}
-    if facts.interlaced:
-        filters.append("bwdif=mode=send_frame")
-        notes["deinterlaced"] = True
     width, height = code.size[::-1] if facts.turn.swaps else code.size
     if tone_map is not None:
         filters += [_scale(width, height, facts.colour), "format=gbrp16le", f"lut3d=file={tone_map}:interp=tetrahedral"]
@@ -35,6 +32,10 @@ def chain_for(facts: VideoFacts, code: VideoCode, tone_map: str | None = None) -
         notes["tone_mapped"] = facts.colour.hdr
     elif (width, height) != (facts.width, facts.height) or facts.pixel_format != code.pixel_format:
         filters.append(_scale(width, height, facts.colour, code.colour))
+        if facts.colour.matrix == RGB:
+            filters[-1] += f":out_color_matrix={_matrix(code.colour)}"
+    if facts.alpha:
+        notes["alpha_dropped"] = True
     filters.append(f"format={code.pixel_format}")
     filters += facts.turn.filters
     if facts.pixel != 1 or facts.turn.swaps:

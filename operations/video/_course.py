@@ -92,7 +92,7 @@ def carry_out(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
         with tone_map(prepared.video, prepared.code) as table:
             chain = chain_for(prepared.video, prepared.code, table)
             sink = _make(job, prepared, chain, path, damage, ctx)
-        found |= chain.notes | damage.told()
+        found |= sink.notes | damage.told()
         size = os.path.getsize(path)
         if job.skip_if_larger and size >= prepared.facts.size and _may_stand(job, prepared):
             _give_back(prepared.stream, path)

@@ -2,7 +2,9 @@
 
 from fractions import Fraction
 
-from mediamill.operations.streams._facts import AudioFacts, Colour, MediaFacts, VideoFacts
+from msgspec import structs
+
+from mediamill.operations.streams._facts import RGB, UNSPECIFIED, AudioFacts, Colour, MediaFacts, VideoFacts
 from mediamill.operations.streams._sound import DECODERS, AudioCode, AudioCodecName, code_for
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, VideoCode
 from mediamill.operations.video._geometry import Size
@@ -12,7 +14,9 @@ from mediamill.protocol.errors import InvalidJob
 SDR = Colour(primaries=1, transfer=1, matrix=1, range=1)
 """BT.709, what every player assumes."""
 
-_RGB = 0
+_HD_HEIGHT = 720
+"""From which height on players take pictures that say nothing for BT.709."""
+
 _SOUNDS: dict[Container, tuple[AudioCodecName, ...]] = {
     "mp4": ("aac", "mp3", "opus", "flac"),
     "mov": ("aac", "mp3", "flac"),
@@ -53,9 +57,14 @@ def out_colour(facts: VideoFacts, depth: int) -> Colour:
     """Return the colours a film is coded in at a depth."""
     if facts.colour.hdr is not None and depth == 8:
         return SDR
-    if facts.colour.matrix == _RGB:
-        return Colour(primaries=facts.colour.primaries, transfer=facts.colour.transfer, matrix=1, range=1)
-    return facts.colour
+    colour = facts.colour
+    if colour.matrix == RGB:
+        named = (1 if one == UNSPECIFIED else one for one in (colour.primaries, colour.transfer))
+        return Colour(primaries=next(named), transfer=next(named), matrix=1, range=1)
+    if colour.matrix == UNSPECIFIED and facts.height >= _HD_HEIGHT:
+        # Made smaller, it would be taken for BT.601.
+        return structs.replace(colour, primaries=1, transfer=1, matrix=1)
+    return colour
 
 
 def sound_of(facts: MediaFacts, track: int | None) -> AudioFacts | None:

@@ -87,6 +87,18 @@ class Sink:
             self._add_audio(recipe.audio, source.streams[audio.index])
         self.companions = Companions(source, container, facts, recipe.format, covers, strip=recipe.strip)
 
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What was done that the job did not ask for, and what had to stay behind."""
+        found = dict(self._recipe.chain.notes)
+        if self._video is not None and self._video_filter.deinterlaced:
+            found["deinterlaced"] = True
+        if self._video is not None and self._video_filter.changed:
+            found["size_changed"] = True
+        if self.companions.dropped:
+            found["dropped"] = self.companions.dropped
+        return found
+
     def filtered(self, kind: Kind, item: Any) -> Iterator[Any]:
         """Send a frame through the output's filters; packets pass."""
         if kind == "video" and self._video is not None:
@@ -130,7 +142,7 @@ class Sink:
         set_up_encoder(stream, code, tick=tick, rate=rate, threads=threads)
         carry_stream_tags(original, stream, strip=self._recipe.strip)
         self._video = stream
-        self._video_filter = VideoFilter(self._recipe.chain.filters, facts.tick, facts.pixel, threads)
+        self._video_filter = VideoFilter(self._recipe.chain.filters, facts, threads)
 
     def _add_audio(self, code: AudioCode | Literal["copy"], original: Any) -> None:
         if code == "copy":
