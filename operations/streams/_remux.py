@@ -1,5 +1,6 @@
 """A film or sound put into another container, or the same one, without coding anything anew."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -70,15 +71,20 @@ def remux(
         reader = Reader(source, facts, span, Wanted(copied=(*indices, *facts.subtitles)), damage, 1)
         try:
             target.mux(companions.first)
-            for _, packet in reader.units():
-                index = packet.stream.index
-                if index in copies:
-                    packet.stream = copies[index]
-                    target.mux(packet)
-                elif (made := companions.packet(packet)) is not None:
-                    target.mux(made)
-                done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
-                ctx.progress(100 * done)
+            for packet in _packets(reader, copies, companions):
+                target.mux(packet)
+                ctx.progress(min(100.0, 100 * reader.ended / reader.expected) if reader.expected else 0.0)
         except (library.FFmpegError, ValueError) as error:
             raise output_error(error, f"The {format_name.upper()} writer") from None
     return Remuxed(ended=reader.ended, dropped=companions.dropped)
+
+
+def _packets(reader: Reader, copies: Mapping[int, Any], companions: Companions) -> Iterator[Any]:
+    """Yield packets that belong to the output's streams."""
+    for _, packet in reader.units():
+        index = packet.stream.index
+        if index in copies:
+            packet.stream = copies[index]
+            yield packet
+        elif (made := companions.packet(packet)) is not None:
+            yield made

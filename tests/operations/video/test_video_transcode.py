@@ -164,7 +164,7 @@ def test_hlg_stays(transcoded, seen, codec):
 @pytest.mark.parametrize("name", ["bt601.mp4", "bt709.mp4", "full-range.mp4", "rgb.mp4"])
 @pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
 def test_colours_look_as_before(transcoded, seen, rgb, distance, name, codec):
-    result, path = transcoded(name, codec=codec, quality="high")
+    _result, path = transcoded(name, codec=codec, quality="high")
     film = seen(path)
     wanted = {"bt601.mp4": (6, 6, 6, 1), "full-range.mp4": (1, 1, 1, 2)}.get(name, (1, 1, 1, 1))
     assert film.colour == wanted
@@ -237,19 +237,22 @@ def test_picture_and_sound_stay_together(transcoded, seen, heard, codec, suffix,
 @pytest.mark.parametrize("name", ["late-picture.mp4", "late-sound.mp4"])
 @pytest.mark.parametrize("fields", [{}, {"audio_codec": "aac"}])
 def test_what_starts_late_starts_as_late(transcoded, seen, heard, sample, name, suffix, fields):
+    def apart(path):
+        return seen(path).times[0] - peak_times(heard(path), 0.1)[0]
+
     _, path = transcoded(name, suffix, **fields)
-    before = seen(sample(name)).times[0] - heard(sample(name)).start
-    after = seen(path).times[0] - heard(path).start
-    assert after == pytest.approx(before, abs=FRAME / 2)
+    assert apart(path) == pytest.approx(apart(sample(name)), abs=FRAME / 2)
 
 
-def test_copied_sound_is_the_same_to_the_sample(transcoded, heard, sample):
-    for name in ("film.mp4", "film.webm"):
-        _, path = transcoded(name, "mp4")
-        before, after = heard(sample(name)), heard(path)
-        count = min(before.samples.shape[1], after.samples.shape[1])
-        assert abs(before.samples.shape[1] - after.samples.shape[1]) < 700
-        assert np.array_equal(before.samples[:, :count], after.samples[:, :count])
+@pytest.mark.parametrize("name", ["film.mp4", "film.webm"])
+def test_copied_sound_is_the_same_to_the_sample(transcoded, heard, sample, name):
+    _, path = transcoded(name)
+    before, after = heard(sample(name)).samples, heard(path).samples
+    assert 0 <= after.shape[1] - before.shape[1] < 960
+    # WebM's times are whole milliseconds, so that much may shift; not one sample of the first packet is lost.
+    shift = min(range(-48, 49), key=lambda lag: np.abs(before[:, 48:9600] - after[:, 48 + lag : 9600 + lag]).max())
+    assert np.array_equal(before[:, 48:90_000], after[:, 48 + shift : 90_000 + shift])
+    assert shift == 0 or name == "film.webm"
 
 
 def test_what_an_edit_list_hides_stays_hidden(transcoded, seen, rgb):
@@ -362,7 +365,7 @@ def test_tags_are_kept(transcoded, seen):
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_stripped_films_say_nothing_of_their_maker(transcoded, seen, name, suffix, codec):
-    result, path = transcoded(name, suffix, codec=codec, strip_metadata=True)
+    _result, path = transcoded(name, suffix, codec=codec, strip_metadata=True)
     data = path.read_bytes()
     for trace in (b"48.8577", b"Maker", b"Model 5", b"A walk", b"2024-05", b"x264", b"x265", b"1.2.3"):
         assert trace not in data, trace
