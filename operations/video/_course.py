@@ -17,7 +17,7 @@ from mediamill.operations.video._chain import Chain, chain_for
 from mediamill.operations.video._codecs import CodecName, Container, VideoCode
 from mediamill.operations.video._decide import audio_code, coding_of, sound_of, video_code
 from mediamill.operations.video._film import make_films
-from mediamill.operations.video._geometry import Shape, Size
+from mediamill.operations.video._geometry import Shape, Size, even
 from mediamill.operations.video._params import CodingJob, place
 from mediamill.operations.video._report import film_report, left_out, source_report
 from mediamill.operations.video._sink import Recipe, Sink
@@ -152,8 +152,9 @@ def _make(job: CodingJob, prepared: Prepared, chain: Chain, path: str, damage: D
 
 
 def _may_stand(job: CodingJob, prepared: Prepared) -> bool:
-    """Return whether the source itself may be the output: it is in that container."""
-    return job.container in _SAME.get(prepared.facts.format, ())
+    """Return whether the source may be the output: it is in that container, and of the size and rate asked for."""
+    held = job.container in _SAME.get(prepared.facts.format, ())
+    return held and even(prepared.video.shown) == prepared.code.size and job.fps is None and job.track is None
 
 
 def _give_back(job: CodingJob, prepared: Prepared, path: str, ctx: Context) -> dict[str, Any]:
