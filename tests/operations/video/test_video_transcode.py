@@ -70,6 +70,15 @@ def test_containers(transcoded, seen, name, suffix):
     assert (film.codec, len(film.frames), len(film.sounds)) == ("h264", 50, 1)
 
 
+def test_pictures_stored_out_of_order_are_shown_in_it(transcoded, seen, rgb):
+    result, path = transcoded("reordered.avi")
+    film = seen(path)
+    assert film.times == pytest.approx([index * FRAME for index in range(50)], abs=0.001)
+    for index, frame in enumerate(film.frames):
+        assert rgb(frame)[-6:].mean() / 255 == pytest.approx(index / 50, abs=0.03)
+    assert "damaged" not in result.metadata
+
+
 @pytest.mark.parametrize("name", sorted(films.TURNS))
 def test_every_turn_comes_out_upright(transcoded, seen, rgb, distance, name):
     _, path = transcoded(name, quality="high")
