@@ -184,7 +184,8 @@ def look(stream: Stream, limits: Limits) -> MediaFacts:
 def read_facts(container: "InputContainer", stream: Stream, limits: Limits) -> MediaFacts:
     """Do the same for a container that was just opened; it has to be opened anew to be read from its start."""
     library = av()
-    video = next((one for one in container.streams.video if not is_cover(one) and _known(one)), None)
+    pictures = [one for one in container.streams.video if not is_cover(one) and _known(one)]
+    video = next((one for one in pictures if int(one.disposition) & 1), pictures[0] if pictures else None)
     sounds = [one for one in container.streams.audio if _known(one)]
     duration = (container.duration or 0) / library.time_base
     return MediaFacts(

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import structs
 
 from mediamill.operations.streams._facts import RGB, UNSPECIFIED, AudioFacts, Colour, MediaFacts, VideoFacts
+from mediamill.operations.streams._matrix import Turn
 from mediamill.operations.streams._sound import DECODERS, AudioCode, AudioCodecName, code_for
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, Preset, VideoCode
 from mediamill.operations.video._geometry import Size
@@ -127,6 +128,21 @@ def fits(sound: AudioFacts, container: Container) -> bool:
 def usual_sound(container: Container) -> AudioCodecName:
     """Return the coding of sound that a container usually has."""
     return _SOUNDS[container][0]
+
+
+def may_stay(job: CodingJob, facts: MediaFacts, video: VideoFacts, size: Size) -> bool:
+    """Return whether a film may be copied as it is: a job asks for nothing it is not, and the container holds it."""
+    fields = (*job.rates, "codec", "preset", "fps", "track", "audio_codec", "audio_bitrate")
+    coding = coding_of(video.codec)
+    return (
+        all(getattr(job, field) is None for field in fields)
+        and coding is not None
+        and job.container in CODECS[coding].containers
+        and size == (video.width, video.height) == video.shown
+        and video.turn == Turn()
+        and not video.interlaced
+        and all(fits(sound, job.container) for sound in facts.audio)
+    )
 
 
 def is_tone_mapped(facts: VideoFacts, code: VideoCode) -> bool:

@@ -362,6 +362,21 @@ def test_subtitles_and_chapters(transcoded, seen, texts, name, suffix, codec):
     assert film.chapters == [(start, end, {"title": title}) for start, end, title in films.CHAPTERS]
 
 
+def test_fonts_stay_with_their_subtitles(done, sample, tmp_path):
+    font = bytes(range(256)) * 4
+    with av.open(str(sample("film.mp4"))) as source, av.open(str(tmp_path / "a.mkv"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        target.add_attachment("a.ttf", "font/ttf", font)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    done("video_transcode", input=tmp_path / "a.mkv", output=tmp_path / "b.mkv", preset="ultrafast", crf=40)
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        (attached,) = container.streams.attachments
+        assert (attached.name, attached.mimetype, attached.data) == ("a.ttf", "font/ttf", font)
+
+
 def test_tags_are_kept(transcoded, seen):
     for name in ("placed.mp4", "placed.mov"):
         _, path = transcoded(name)
