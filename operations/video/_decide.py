@@ -16,6 +16,7 @@ from mediamill.protocol.errors import InvalidJob
 SDR = Colour(primaries=1, transfer=1, matrix=1, range=1)
 """BT.709, what every player assumes."""
 
+_FILLED = "aresample=async=1"
 _FAST: Preset = "veryfast"
 _HD_HEIGHT = 720
 """From which height on players take pictures that say nothing for BT.709."""
@@ -117,7 +118,25 @@ def audio_code(job: CodingJob, sound: AudioFacts | None, container: Container) -
             received=name,
             expected="one of " + ", ".join(allowed),
         )
-    return code_for(name, bitrate, sample_rate=sound.sample_rate, layout=sound.layout, channels=sound.channels)
+    return recoded(sound, name, bitrate)
+
+
+def recoded(sound: AudioFacts, codec: AudioCodecName, bitrate: int | None) -> AudioCode:
+    """Return how a film's sound is coded anew, with silence where it has holes: players that count samples stay true.
+
+    Args:
+        sound: The track.
+        codec: Its new coding.
+        bitrate: Bits a second, None for the usual.
+    """
+    return code_for(
+        codec,
+        bitrate,
+        sample_rate=sound.sample_rate,
+        layout=sound.layout,
+        channels=sound.channels,
+        filters=(_FILLED,),
+    )
 
 
 def fits(sound: AudioFacts, container: Container) -> bool:
