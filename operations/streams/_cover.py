@@ -16,7 +16,7 @@ _SUFFIXES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 """Name and media type of the codings every container can hold."""
 
 _AS_STREAM = ("mp4", "mov", "m4a", "mp3", "flac")
-_AS_ATTACHMENT = ("mkv",)
+_AS_ATTACHMENT = ("mkv", "mka")
 
 
 class Cover(Struct, frozen=True, kw_only=True):
