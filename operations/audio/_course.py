@@ -110,6 +110,7 @@ def recipe_for(
     segments: tuple[Segment, ...] = WHOLE,
     speed: float = 1.0,
     copies: bool = False,
+    stale: tuple[str, ...] = (),
 ) -> Recipe:
     """Return what a prepared job's output is."""
     track = prepared.track
@@ -121,6 +122,7 @@ def recipe_for(
         speed=speed,
         covers=() if job.strip_metadata else read_covers(track.stream, track.facts),
         strip=job.strip_metadata,
+        stale=stale,
     )
 
 

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from mediamill.operations.audio._formats import ContainerName
@@ -53,6 +54,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
     covers: tuple[Cover, ...] = ()
     strip: bool = False
     stale: tuple[str, ...] = ()
+
+    def coded(self, code: AudioCode) -> "Recipe":
+        """Return the same output, coded in another way."""
+        return msgspec.structs.replace(self, code=code)
 
     def moved(self, moment: float) -> float:
         """Return where a moment of the track goes, in seconds."""

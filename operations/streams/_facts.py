@@ -32,6 +32,7 @@ FULL_RANGE = 2
 _SIDE_DATA = ("DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 _ATTACHED_PICTURE = 0x400
 _DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _PACKETS_TO_LOOK_AT = 2000
 """How far into a file its first picture may be."""
 
@@ -259,7 +260,7 @@ def _audio(stream: Any) -> AudioFacts:
         codec=context.codec.canonical_name,
         sample_rate=context.sample_rate,
         channels=context.layout.nb_channels,
-        layout=context.layout.name,
+        layout=_layout(context.layout),
         bitrate=context.bit_rate or 0,
         duration=_seconds(stream, stream.duration) or _tagged_seconds(stream),
         start=_seconds(stream, stream.start_time),
@@ -267,6 +268,12 @@ def _audio(stream: Any) -> AudioFacts:
         default=bool(int(stream.disposition) & 1),
         samples=context.format.name if context.format is not None else "",
     )
+
+
+def _layout(layout: Any) -> str:
+    """Return the arrangement of channels; the usual one of as many where the file says none."""
+    name: str = layout.name
+    return _USUAL_LAYOUTS.get(layout.nb_channels, name) if name.endswith(" channels") else name
 
 
 def _first_frame(container: "InputContainer", stream: Any) -> Any:

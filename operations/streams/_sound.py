@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from mediamill.operations.streams._av import av
+from mediamill.operations.streams._av import av, output_error
 
 AudioCodecName = Literal["aac", "mp3", "opus", "vorbis", "flac", "alac", "wav"]
 
@@ -125,7 +125,10 @@ def add_audio(container: Any, code: AudioCode) -> Any:
         context.bit_rate = code.bitrate
     if code.codec == "vorbis":
         context.options = {"strict": "experimental"}
-    context.open(strict=False)
+    try:
+        context.open(strict=False)
+    except (av().FFmpegError, ValueError) as error:
+        raise output_error(error, f"The {code.codec} encoder") from None
     return stream
 
 
