@@ -17,8 +17,8 @@ from mediamill.operations.audio._formats import (
     most_bits,
     samples_of,
 )
-from mediamill.operations.audio._listen import WHOLE, Segment, Track, track_of
-from mediamill.operations.audio._make import Made, Recipe, Share, make_sound
+from mediamill.operations.audio._listen import WHOLE, Track, track_of
+from mediamill.operations.audio._make import Made, Recipe, Segments, Share, make_sound
 from mediamill.operations.audio._params import AudioJob, Wish, container_for, place
 from mediamill.operations.contract import Context, Plan, Target
 from mediamill.operations.streams._cover import read_covers
@@ -76,7 +76,7 @@ def carry_out(
     prepared: Prepared,
     ctx: Context,
     *,
-    segments: tuple[Segment, ...] = WHOLE,
+    segments: Segments = WHOLE,
     speed: float = 1.0,
     copies: bool = False,
     share: Share = (0.0, 100.0),
@@ -107,7 +107,7 @@ def recipe_for(
     prepared: Prepared,
     path: str,
     *,
-    segments: tuple[Segment, ...] = WHOLE,
+    segments: Segments = WHOLE,
     speed: float = 1.0,
     copies: bool = False,
     stale: tuple[str, ...] = (),
@@ -122,6 +122,7 @@ def recipe_for(
         speed=speed,
         covers=() if job.strip_metadata else read_covers(track.stream, track.facts),
         strip=job.strip_metadata,
+        checked=job.strict,
         stale=stale,
     )
 

@@ -1,4 +1,4 @@
-"""Bringing a sound to a loudness: gain, and a limiter where its peaks would go too high, until the file itself is right.
+"""Bringing a sound to a loudness: gain, and a limiter where peaks would go too high, until the file itself is right.
 
 What counts is the encoded file. Lossy codings raise peaks, and so does going back from the limiter's sample rate; a
 limiter makes a sound less loud than its gain says. So each attempt is written, decoded and measured, and the next one
@@ -125,7 +125,9 @@ def _corrected(goal: Goal, plain: float, tried: list[Settled]) -> Attempt | None
     ceiling = last.attempt.ceiling
     if over > 0:
         ceiling = (goal.peak if ceiling is None else ceiling) - over - 0.05
-    gain = min(last.attempt.gain + off / _slope(tried), plain + _MOST_PUSH) if abs(off) > _AIM / 2 else last.attempt.gain
+    gain = last.attempt.gain
+    if abs(off) > _AIM / 2:
+        gain = min(gain + off / _slope(tried), plain + _MOST_PUSH)
     following = Attempt(gain=gain, ceiling=ceiling)
     same = abs(gain - last.attempt.gain) < 0.005 and ceiling == last.attempt.ceiling
     return None if same else following

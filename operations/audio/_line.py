@@ -1,7 +1,7 @@
 """Decoded sound as one line of samples without holes, and the parts of it that are kept.
 
-Files lose packets, and recorders pause. A line counts samples: what is missing is silence, what comes twice is left out,
-so that what is written lasts as long as what it was made of.
+Files lose packets, and recorders pause. A line counts samples: what is missing is silence, what comes twice is left
+out, so that what is written lasts as long as what it was made of.
 """
 
 from collections.abc import Iterator, Sequence

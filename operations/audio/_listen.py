@@ -1,5 +1,6 @@
 """One pass over a sound track: decoded, without holes, and only the parts that are wanted."""
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,20 @@ class Track(Struct, frozen=True, kw_only=True):
 
 def track_of(stream: Stream, facts: MediaFacts, sound: AudioFacts) -> Track:
     """Return a track whose times count from its own start."""
-    own = msgspec.structs.replace(facts, start=sound.start, duration=sound.duration or facts.duration)
+    duration = sound.duration or facts.duration
+    if facts.format == "wav" and sound.bitrate:
+        duration += _missing_bytes(stream) * 8 / sound.bitrate
+    own = msgspec.structs.replace(facts, start=sound.start, duration=duration)
     return Track(stream=stream, facts=own, sound=sound)
+
+
+def _missing_bytes(stream: Stream) -> int:
+    """Return by how much a WAV is shorter than its header says, which FFmpeg passes over."""
+    os.lseek(stream.descriptor, 0, os.SEEK_SET)
+    head = os.read(stream.descriptor, 8)
+    size = int.from_bytes(head[4:8], "little")
+    is_told = head[:4] == b"RIFF" and size not in (0, 0xFFFFFFFF)  # what is written to a pipe does not know its size
+    return max(0, size + len(head) - stream.size) if is_told else 0
 
 
 class Listener:
@@ -91,9 +104,7 @@ class Listener:
         Raises:
             CorruptInput: The file is damaged and the job strict.
         """
-        moved = [
-            (start - self._skipped, None if end is None else end - self._skipped) for start, end in self._segments
-        ]
+        moved = [(start - self._skipped, None if end is None else end - self._skipped) for start, end in self._segments]
         cutter = Cutter(moved)
         for frame in self._timed(self._placed()):
             yield from cutter.cut(frame)

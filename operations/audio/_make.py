@@ -1,6 +1,5 @@
 """From a track to a file: decoded, cut, filtered and encoded, or packet by packet as it is."""
 
-import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,15 @@ from mediamill.protocol.errors import CorruptInput
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
 
+Segments = tuple[Segment, ...]
 Share = tuple[float, float]
 """The part of a job's progress a run is, in percent from and to."""
+
+_LEAD = 0.1
+"""Seconds copied before a part that is copied, and hidden: what the decoder has to be fed to begin well."""
+
+_EDITED = ("mp4", "mov", "m4a", "aac", "matroska", "mpegts")
+"""Sources whose packets have the times of what is heard."""
 
 _FRONT = "Cover (front)"
 """What ID3 and FLAC call the picture players show."""
@@ -43,16 +49,18 @@ class Recipe(Struct, frozen=True, kw_only=True):
         speed: How many times faster it becomes; the code's filters see to it.
         covers: The pictures that go along.
         strip: Whether tags and covers stay behind.
+        checked: Whether packets that are copied are decoded as well, to see that they can be.
         stale: What names of tags that no longer hold begin with.
     """
 
     path: str
     container: ContainerName
     code: AudioCode | None
-    segments: tuple[Segment, ...] = WHOLE
+    segments: Segments = WHOLE
     speed: float = 1.0
     covers: tuple[Cover, ...] = ()
     strip: bool = False
+    checked: bool = False
     stale: tuple[str, ...] = ()
 
     def coded(self, code: AudioCode) -> "Recipe":
@@ -98,8 +106,8 @@ def make_sound(ctx: Context, track: Track, recipe: Recipe, damage: Damage, share
         if recipe.code is None:
             stream = copied_stream(target, source.streams[track.sound.index], strip=recipe.strip)
             notes = writer.add_covers(stream)
-            _copy(ctx, source, track, recipe.segments[0], stream, writer, damage, share)
-            seconds = writer.ended
+            notes |= _copy(ctx, source, track, recipe, stream, writer, damage, share)
+            seconds = min(writer.ended, track.facts.duration or writer.ended)
         else:
             stream = add_audio(target, recipe.code)
             carry_stream_tags(source.streams[track.sound.index], stream, strip=recipe.strip)
@@ -216,22 +224,36 @@ def _copy(
     ctx: Context,
     source: "InputContainer",
     track: Track,
-    segment: Segment,
+    recipe: Recipe,
     stream: Any,
     writer: _Writer,
     damage: Damage,
     share: Share,
-) -> None:
-    (start, end), facts = segment, track.facts
-    span = Span(start=facts.start + start, end=None if end is None else facts.start + end)
-    reader = Reader(source, facts, span, Wanted(copied=(track.sound.index,)), damage, 1)
-    written = False
-    with contextlib.closing(reader.units()) as units:
-        for _, packet in units:
-            packet.stream = stream
-            writer.write([packet])
-            written = True
-            done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
-            ctx.progress(share[0] + (share[1] - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
-    if not written:
+) -> dict[str, Any]:
+    """Copy the packets of the recipe's one part; return what is to be said of it.
+
+    Packets are whole, but M4A can say that a player leaves out the first of what it decodes.
+    """
+    (start, end), facts = recipe.segments[0], track.facts
+    lead = min(start, _LEAD) if facts.format in _EDITED and recipe.container == "m4a" else 0.0
+    span = Span(start=facts.start + start - lead, end=None if end is None else facts.start + end)
+    index = track.sound.index
+    wanted = Wanted(copied=(index,), audio=index if recipe.checked else None)
+    reader = Reader(source, facts, span, wanted, damage, 1)
+    shift: int | None = None
+    notes: dict[str, Any] = {}
+    for kind, packet in reader.units():
+        if kind != "copy":
+            continue
+        if shift is None:
+            shift = round(lead / packet.time_base) if lead else packet.pts if start else 0
+            if start and not lead:
+                notes["starts_at"] = round(start + float(packet.pts * packet.time_base), 3)
+        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+        packet.stream = stream
+        writer.write([packet])
+        done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
+        ctx.progress(share[0] + (share[1] - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
+    if shift is None:
         raise CorruptInput("No sound of the file can be read.", detail=damage.first or None)
+    return notes

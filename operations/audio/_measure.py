@@ -12,8 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mediamill.operations.audio._line import Segment
-from mediamill.operations.audio._listen import WHOLE, Listener, Track, track_of
+from mediamill.operations.audio._listen import Listener, Track, track_of
 from mediamill.operations.audio._make import Share
 from mediamill.operations.contract import Context, Stream
 from mediamill.operations.sniff import HEAD_BYTES, sniff
@@ -50,7 +49,12 @@ class Loudness(Struct, frozen=True, kw_only=True):
 
 
 def measure(
-    ctx: Context, track: Track, *, gate: float = ABSOLUTE_GATE, share: Share = (0.0, 100.0), damage: Damage | None = None
+    ctx: Context,
+    track: Track,
+    *,
+    gate: float = ABSOLUTE_GATE,
+    share: Share = (0.0, 100.0),
+    damage: Damage | None = None,
 ) -> Loudness:
     """Measure a track's loudness and true peak.
 
@@ -160,12 +164,11 @@ def _told(
     filters: Sequence[str],
     share: Share,
     damage: Damage,
-    segments: Sequence[Segment] = WHOLE,
 ) -> Iterator[tuple[str, Any]]:
     """Yield the frames that come out of filters, and last the length of what went in, in seconds."""
     seconds = 0.0
     with demuxer(track.stream) as source:
-        listener = Listener(source, track, damage, segments)
+        listener = Listener(source, track, damage)
         chain = SoundFilter(filters)
         with ahead(listener.frames()) as frames:
             for frame in frames:

@@ -68,9 +68,7 @@ def run(params: Params, ctx: Context) -> Metadata:
     return told
 
 
-def _settled(
-    params: Params, prepared: Prepared, target: Target, before: Loudness, goal: Goal, ctx: Context
-) -> Settled:
+def _settled(params: Params, prepared: Prepared, target: Target, before: Loudness, goal: Goal, ctx: Context) -> Settled:
     recipe = recipe_for(params, prepared, ctx.create(target), stale=GAINS)
     rate = prepared.track.sound.sample_rate
     covered = 25.0
@@ -111,7 +109,7 @@ def _left(params: Params, prepared: Prepared, before: Loudness, goal: Goal, ctx:
 def _told(settled: Settled, goal: Goal) -> dict[str, Any]:
     found, attempt = settled.found, settled.attempt
     converged = goal.met(found)
-    told = {
+    told: dict[str, Any] = {
         "output_lufs": _rounded(found.lufs),
         "true_peak": _rounded(found.peak),
         "gain_db": round(attempt.gain, 2),

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from mediamill.operations.audio._course import Prepared, carry_out, prepare
+from mediamill.operations.audio._formats import is_lossless
 from mediamill.operations.audio._params import AudioJob, Wish
 from mediamill.operations.contract import Context, Metadata, Plan
 from mediamill.operations.streams._bitrate import parse_bitrate
@@ -74,8 +75,13 @@ def run(params: Params, ctx: Context) -> Metadata:
     prepared = _prepare(params, ctx)
     ctx.reserve(prepared.plan.memory_bytes)
     start, end = params.span
-    copies = prepared.copies and (not params.accurate or (start == 0 and end is None))
+    copies = prepared.copies and not (params.accurate or _is_exact(prepared))
     return {"start": start, "end": end} | carry_out(params, prepared, ctx, segments=((start, end),), copies=copies)
+
+
+def _is_exact(prepared: Prepared) -> bool:
+    """Return whether coding anew loses nothing. FLAC numbers its packets, so those of a part fit no other file."""
+    return prepared.container in ("flac", "wav") and is_lossless(prepared.track.sound)
 
 
 def _prepare(params: Params, ctx: Context) -> Prepared:

@@ -191,9 +191,7 @@ def look(stream: Stream, limits: Limits, *, pictures: bool = True) -> MediaFacts
         return read_facts(container, stream, limits, pictures=pictures)
 
 
-def read_facts(
-    container: "InputContainer", stream: Stream, limits: Limits, *, pictures: bool = True
-) -> MediaFacts:
+def read_facts(container: "InputContainer", stream: Stream, limits: Limits, *, pictures: bool = True) -> MediaFacts:
     """Do the same for a container that was just opened; it has to be opened anew to be read from its start."""
     library = av()
     film = (one for one in container.streams.video if pictures and not is_cover(one) and _known(one))
