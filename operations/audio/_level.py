@@ -49,11 +49,20 @@ class Attempt(Struct, frozen=True, kw_only=True):
         gain = f"volume={self.gain:.4f}dB:precision=double"
         if self.ceiling is None:
             return ("aformat=sample_fmts=dbl", gain)
-        rate = sample_rate
-        while rate < _OVERSAMPLED:
-            rate *= 2
+        factor = 1
+        while sample_rate * factor < _OVERSAMPLED:
+            factor *= 2
         limit = 10 ** (max(self.ceiling, _LOWEST_CEILING) / 20)
-        return ("aformat=sample_fmts=dbl", gain, f"aresample={rate}", _LIMITER.format(limit=limit))
+        before = sample_rate // 20
+        return (
+            "aformat=sample_fmts=dbl",
+            gain,
+            f"adelay=delays={before}S:all=1",  # a sound that begins loud has a peak there only after silence
+            f"aresample={sample_rate * factor}",
+            _LIMITER.format(limit=limit),
+            f"atrim=start_sample={before * factor}",
+            "asetpts=N",
+        )
 
 
 class Goal(Struct, frozen=True, kw_only=True):

@@ -70,18 +70,21 @@ def measure(
     """
     blocks: list[tuple[float, float]] = []
     peak = samples = 0.0
-    # The last peak of all is told with a block, so there has to be one behind it.
+    # A sound that begins or ends loud has a peak there, which shows between it and silence.
     filters = (
-        "apad=pad_dur=0.2", "aformat=sample_fmts=dbl", f"volume={_BOOST}dB:precision=double",
+        f"adelay=delays={round(_STEP * 1000)}:all=1",
+        "apad=pad_dur=0.2",
+        "aformat=sample_fmts=dbl",
+        f"volume={_BOOST}dB:precision=double",
         "ebur128=peak=true:metadata=1",
-    )  # fmt: skip
+    )
     for kind, item in _told(ctx, track, filters, share, damage or Damage()):
         if kind == "length":
             samples = item
             continue
         told = item.metadata
         peak = max(peak, *(float(value) for name, value in told.items() if "true_peaks_ch" in name), 0.0)
-        blocks.append((float(item.pts * item.time_base) + _STEP, float(told.get("lavfi.r128.M", "nan")) - _BOOST))
+        blocks.append((float(item.pts * item.time_base), float(told.get("lavfi.r128.M", "nan")) - _BOOST))
     whole = [block for end, block in blocks if _BLOCK - _STEP / 2 < end <= samples + 1e-6]
     return Loudness(
         lufs=integrated(whole, gate),
