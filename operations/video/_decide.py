@@ -5,12 +5,13 @@ from typing import Literal
 
 from msgspec import structs
 
+from mediamill.operations.streams._bitrate import parse_bitrate
 from mediamill.operations.streams._facts import RGB, UNSPECIFIED, AudioFacts, Colour, MediaFacts, VideoFacts
 from mediamill.operations.streams._matrix import Turn
 from mediamill.operations.streams._sound import DECODERS, AudioCode, AudioCodecName, code_for
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, Preset, VideoCode
 from mediamill.operations.video._geometry import Size
-from mediamill.operations.video._params import CodingJob, parse_bitrate
+from mediamill.operations.video._params import CodingJob
 from mediamill.protocol.errors import InvalidJob
 
 SDR = Colour(primaries=1, transfer=1, matrix=1, range=1)
