@@ -12,7 +12,7 @@ from mediamill.operations.streams._sound import DECODERS, AudioCode, AudioCodecN
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, Preset, VideoCode
 from mediamill.operations.video._geometry import Size
 from mediamill.operations.video._params import CodingJob
-from mediamill.protocol.errors import InvalidJob
+from mediamill.protocol.errors import EncodeFailed, InvalidJob
 
 SDR = Colour(primaries=1, transfer=1, matrix=1, range=1)
 """BT.709, what every player assumes."""
@@ -41,8 +41,18 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size, *, fast: bool = Fa
         facts: The film.
         size: What it is scaled to.
         fast: Whether speed matters more than size, where the job names no preset.
+
+    Raises:
+        EncodeFailed: The coding does not go down to that size.
     """
     codec = CODECS[job.coding]
+    if min(size) < codec.least:
+        raise EncodeFailed(
+            f"{job.coding} codes pictures from {codec.least}x{codec.least} pixels on, the film would have "
+            f"{size[0]}x{size[1]}.",
+            received=f"{size[0]}x{size[1]}",
+            expected="a larger size, or another codec",
+        )
     depth = 10 if facts.depth > 8 and 10 in codec.formats else 8
     bitrate = parse_bitrate(job.bitrate, "bitrate")
     crf = job.crf if job.crf is not None else None if bitrate is not None else codec.crf[job.quality or "medium"]

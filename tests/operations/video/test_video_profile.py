@@ -136,3 +136,18 @@ def test_damaged_inputs(job, sample, tmp_path):
     assert list(tmp_path.iterdir()) == []
     result = job("video_profile", input=sample("rotten.mp4"), output_dir=tmp_path, profiles=["web-low"])
     assert result.metadata["damaged"]["decode_errors"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("captions.mp4", "mp4"), ("captions.mkv", "mp4"), ("captions.mkv", "mkv")]
+)
+def test_every_film_gets_the_subtitles_and_the_same_sound(done, sample, tmp_path, seen, texts, heard, name, suffix):
+    fields = {"output_dir": tmp_path, "profiles": ["web-low", "web-mid", "web-high"], "format": suffix}
+    result = done("video_profile", input=sample(name), **fields)
+    cues = [texts(output.path) for output in result.outputs]
+    assert [text for _, _, text in cues[0]] == ["First line", "Second line\nin two rows"]
+    assert cues[0] == cues[1] == cues[2]
+    sounds = [heard(output.path) for output in result.outputs]
+    assert len({one.samples.shape for one in sounds}) == 1
+    assert len({one.start for one in sounds}) == 1
+    assert [len(seen(output.path).frames) for output in result.outputs] == [50, 50, 50]

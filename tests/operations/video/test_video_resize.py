@@ -137,3 +137,13 @@ def test_what_is_not_as_asked_is_coded_anew(done, sample, tmp_path, name, fields
     fields = {"mode": "limit", "width": 1920, "skip_if_larger": False, "format": "mov"} | fields
     result = done("video_resize", input=sample(name), output=tmp_path / "a.mov", **fields)
     assert "copied" not in result.metadata
+
+
+@pytest.mark.parametrize(("codec", "least"), [("h265", 16), ("av1", 4), ("h264", 2), ("vp9", 2)])
+def test_the_smallest_film_each_codec_makes(resized, job, sample, tmp_path, seen, codec, least):
+    assert seen(resized(width=least, height=least, mode="scale", codec=codec)[1]).size == (least, least)
+    if least > 2:
+        fields = {"width": least - 2, "height": least, "mode": "scale", "codec": codec}
+        result = job("video_resize", input=sample("silent.mp4"), output=tmp_path / "b.mp4", **fields)
+        assert result.error_info.code == "encode_failed"
+        assert f"{least}x{least}" in result.error
