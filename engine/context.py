@@ -1,5 +1,6 @@
 """The `Context` operations run in, and the channel it reports over."""
 
+import os
 import time
 from typing import Any, Protocol
 
@@ -8,7 +9,7 @@ from msgspec import UNSET
 from mediamill.engine.inputs import Inputs
 from mediamill.engine.outputs import Move, Outputs
 from mediamill.engine.settings import Settings
-from mediamill.operations.contract import Blob, Limits, Plan, Target
+from mediamill.operations.contract import Blob, Limits, Plan, Stream, Target
 from mediamill.protocol.errors import TimedOut
 from mediamill.protocol.job import Job, Source
 from mediamill.protocol.results import Output, Result
@@ -93,7 +94,7 @@ class JobContext:
         self._threads = threads
         self._limits = settings.limits
         self._inputs = Inputs(self._limits, settings.roots)
-        self._blobs: dict[tuple[str, str], Blob] | None = None
+        self._blobs: dict[tuple[str, str], Blob | Stream] | None = None
         self._reserved = 0
         self._percent = 0.0
         self._last = 0.0
@@ -127,19 +128,30 @@ class JobContext:
         if self._blobs is None:
             return self._inputs.read(source, field)
         key = (field, repr(source))
-        if key not in self._blobs:
-            self._blobs[key] = self._inputs.read(source, field)
-        return self._blobs[key]
+        known = self._blobs.get(key)
+        if not isinstance(known, Blob):
+            known = self._blobs[key] = self._inputs.read(source, field)
+        return known
+
+    def open(self, source: Source, field: str = "input") -> Stream:
+        """Open and check an input."""
+        self._channel.check()
+        stream = self._inputs.open(source, field)
+        if self._blobs is not None:
+            self._blobs.setdefault((field, repr(source)), stream)
+        return stream
+
+    def close(self) -> None:
+        """Close the inputs."""
+        self._inputs.close()
 
     def remember(self) -> None:
         """Keep inputs once they are read, so that their digests tell what the job read."""
         self._blobs = {}
 
     def digests(self) -> list[str]:
-        """Return the SHA-256 of each input read since `remember`, in the order of reading."""
-        import hashlib
-
-        return [hashlib.sha256(blob.data).hexdigest() for blob in (self._blobs or {}).values()]
+        """Return the SHA-256 of each input read or opened since `remember`, in the order of reading."""
+        return [_digest(opened) for opened in (self._blobs or {}).values()]
 
     def reserve(self, memory_bytes: int) -> None:
         """Wait until the job may use this much memory in all."""
@@ -163,6 +175,18 @@ class JobContext:
         if self._job.progress:
             self._channel.output(output)
 
+    def create(self, target: Target) -> str:
+        """Make a claimed output's temporary file."""
+        self._channel.check()
+        return self.outputs.create(target)
+
+    def finish(self, target: Target, **facts: Any) -> None:
+        """Flush an output that was written by name."""
+        self._channel.check()
+        output = self.outputs.finish(target, facts)
+        if self._job.progress:
+            self._channel.output(output)
+
     def progress(self, percent: float, message: str | None = None, **stages: float) -> None:
         """Pass progress on, never falling and at most four times a second."""
         self._channel.check()
@@ -183,3 +207,15 @@ class JobContext:
         if not self._job.progress or self._job.id is UNSET:
             return None
         return self._channel.ask(question, kind)
+
+
+def _digest(opened: Blob | Stream) -> str:
+    import hashlib
+
+    if isinstance(opened, Blob):
+        return hashlib.sha256(opened.data).hexdigest()
+    with open(os.dup(opened.descriptor), "rb") as file:
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+    return digest

@@ -45,6 +45,8 @@ def execute(operation: Operation, job: Job, settings: Settings, channel: Channel
         if isinstance(error, KeyboardInterrupt):
             raise
         return failed(operation.name, failure, elapsed_ms=_since(started), **identity)
+    finally:
+        context.close()
     return result
 
 

@@ -91,10 +91,36 @@ class Outputs:
         """Write one output's bytes to its temporary file; raises DiskFull or OutputUnwritable."""
         if target.path:
             self._write_file(target, data)
+        return self._note(target, len(data), data, facts)
+
+    def create(self, target: Target) -> str:
+        """Make one output's temporary file, empty, and return its path; raises DiskFull or OutputUnwritable."""
+        if not target.path:
+            raise InvalidJob("This output is too large to be returned inline.", field="output", expected="a path")
+        os.close(self._create(target))
+        return self.moves[-1].source
+
+    def finish(self, target: Target, facts: dict[str, Any]) -> Output:
+        """Flush and note an output that was written by name; raises DiskFull or OutputUnwritable."""
+        source = next(move.source for move in self.moves if move.target == self._real[target])
+        try:
+            descriptor = os.open(source, os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+            try:
+                size = self._settled(target, descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _write_error(error, target.path) from None
+        if not size:
+            raise OutputUnwritable(f"Nothing was written to the output: {text(target.path, 200)}", field="output")
+        return self._note(target, size, _content(source) if self._inline else b"", facts)
+
+    def _note(self, target: Target, size: int, data: bytes, facts: dict[str, Any]) -> Output:
+        """Keep what the result says of an output."""
         told: dict[str, Any] = {"format": target.format, "width": target.width, "height": target.height} | facts
         output = Output(
             **path_fields(target.path),
-            size_bytes=len(data),
+            size_bytes=size,
             data_base64=data if self._inline else UNSET,
             **told,
         )
@@ -214,6 +240,23 @@ class Outputs:
             raise _write_error(error, path) from None
 
     def _write_file(self, target: Target, data: bytes) -> None:
+        descriptor = self._create(target)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            size = self._settled(target, descriptor)
+        except OSError as error:
+            raise _write_error(error, target.path) from None
+        finally:
+            os.close(descriptor)
+        if size != len(data):
+            raise OutputUnwritable(
+                f"Output came out with {size} of {len(data)} bytes: {text(target.path, 200)}", field="output"
+            )
+
+    def _create(self, target: Target) -> int:
+        """Make an output's temporary file and return its descriptor, open for writing."""
         real = self._real[target]
         temporary = _temporary(real)
         self._announce(temporary)
@@ -225,24 +268,18 @@ class Outputs:
             except FileNotFoundError:  # another job had made the folder, failed, and taken it away again
                 self._make_folders(os.path.dirname(real), target.path)
                 descriptor = os.open(temporary, _FLAGS, 0o666)
-            self.moves.append(Move(temporary, real, self._overwrite == "error"))
-            try:
-                if target in self._modes and hasattr(os, "fchmod"):
-                    os.fchmod(descriptor, self._modes[target])
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-                if self._fsync and not self._modes.get(target, _OPENABLE) & _OPENABLE:
-                    os.fsync(descriptor)
-                size = os.fstat(descriptor).st_size
-            finally:
-                os.close(descriptor)
         except OSError as error:
             raise _write_error(error, target.path) from None
-        if size != len(data):
-            raise OutputUnwritable(
-                f"Output came out with {size} of {len(data)} bytes: {text(target.path, 200)}", field="output"
-            )
+        self.moves.append(Move(temporary, real, self._overwrite == "error"))
+        if target in self._modes and hasattr(os, "fchmod"):
+            os.fchmod(descriptor, self._modes[target])
+        return descriptor
+
+    def _settled(self, target: Target, descriptor: int) -> int:
+        """Return a written file's size; flush it where that cannot be done later, by name."""
+        if self._fsync and not self._modes.get(target, _OPENABLE) & _OPENABLE:
+            os.fsync(descriptor)
+        return os.fstat(descriptor).st_size
 
 
 def publish(

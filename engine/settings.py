@@ -54,6 +54,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     cache_bytes: Annotated[int, Meta(ge=0, description="How large that store may get.")] = 1 << 30
     max_input_bytes: Annotated[int, Meta(ge=1, description="The largest file read into memory.")] = 256 << 20
+    max_stream_bytes: Annotated[
+        int, Meta(ge=1, description="The largest film or sound, which is never read whole.")
+    ] = 64 << 30
     max_pixels: Annotated[int, Meta(ge=1, description="The most pixels of one picture.")] = 100_000_000
     max_side: Annotated[int, Meta(ge=1, description="The most pixels of one side.")] = 32_767
     max_frames: Annotated[int, Meta(ge=1, description="The most frames of an animation.")] = 1_000

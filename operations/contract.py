@@ -36,6 +36,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_frame_pixels: int = 500_000_000
     max_scans: int = 100
     max_svg_bytes: int = 5 * 1024 * 1024
+    max_stream_bytes: int = 64 * 1024 * 1024 * 1024
 
 
 class Blob(Struct, frozen=True, kw_only=True):
@@ -49,6 +50,24 @@ class Blob(Struct, frozen=True, kw_only=True):
     """
 
     data: bytes
+    name: str
+    path: str | None
+    kind: Kind
+
+
+class Stream(Struct, frozen=True, kw_only=True):
+    """An opened input that is too large to be read into memory: regular, and looked at.
+
+    Attributes:
+        descriptor: Open for reading for as long as the job runs; its position is shared by all who read from it.
+        size: Bytes.
+        name: The file's name without folders; `input` for inline data.
+        path: The path the job gave, None for inline data.
+        kind: What its first bytes say it is.
+    """
+
+    descriptor: int
+    size: int
     name: str
     path: str | None
     kind: Kind
@@ -100,6 +119,9 @@ class Context(Protocol):
     def read(self, source: Source, field: str = "input") -> Blob:
         """Open an input, check it and read it; raises an input error of the table that names `field`."""
 
+    def open(self, source: Source, field: str = "input") -> Stream:
+        """Open an input and check it, but leave its bytes where they are; raises as `read` does."""
+
     def reserve(self, memory_bytes: int) -> None:
         """Wait until the job may use this much memory in all; raises OutOfMemory where it never can."""
 
@@ -126,6 +148,20 @@ class Context(Protocol):
             data: The encoded file.
             facts: Further fields of the result's output: quality, frames, score, ...; format, width or height where
                 they came out other than claimed.
+        """
+
+    def create(self, target: Target) -> str:
+        """Make a claimed output's hidden temporary file, empty, for a library that writes files by name.
+
+        Returns:
+            Its path, in the folder of the output. Close what writes to it, then call `finish`.
+        """
+
+    def finish(self, target: Target, **facts: Any) -> None:
+        """Flush an output that was written under the path `create` gave; the rest is as with `write`.
+
+        Raises:
+            OutputUnwritable: Nothing was written.
         """
 
     def progress(self, percent: float, message: str | None = None, **stages: float) -> None:

@@ -142,3 +142,38 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     with pytest.raises(LimitExceeded):
         read(tmp_path / "a", limit=0)
     assert (len(os.listdir("/proc/self/fd")) if before else 0) == before
+
+
+def test_a_film_is_opened_and_looked_at_but_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.bin").write_bytes(PNG)
+    monkeypatch.setattr(module, "_read_all", None)
+    inputs = Inputs(Limits(max_input_bytes=1), ())
+    stream = inputs.open(str(tmp_path / "a.bin"), "input")
+    assert (stream.size, stream.name, stream.path, stream.kind.format) == (28, "a.bin", str(tmp_path / "a.bin"), "png")
+    assert os.read(stream.descriptor, 100) == PNG
+    assert len(inputs.files) == 1
+    inputs.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(stream.descriptor)
+
+
+def test_inline_data_is_opened_like_a_file() -> None:
+    inputs = Inputs(Limits(), ())
+    stream = inputs.open(InputSource(data_base64=PNG), "input")
+    assert (stream.size, stream.path, stream.kind.format) == (28, None, "png")
+    assert os.pread(stream.descriptor, 100, 0) == PNG
+    inputs.close()
+
+
+def test_what_is_opened_is_checked_like_what_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 1001)
+    inputs = Inputs(Limits(max_stream_bytes=1000), (str(tmp_path),))
+    with pytest.raises(LimitExceeded, match="1001 bytes, above max_stream_bytes = 1000"):
+        inputs.open(str(tmp_path / "a"), "input")
+    with pytest.raises(InputUnreadable, match="a folder"):
+        inputs.open(str(tmp_path), "input")
+    with pytest.raises(InputNotFound):
+        inputs.open(str(tmp_path / "b"), "input")
+    with pytest.raises(PathDenied):
+        inputs.open("/etc/hostname", "input")
+    inputs.close()

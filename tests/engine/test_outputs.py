@@ -64,6 +64,27 @@ class TestPublish:
         assert (one.path, one.width, one.height, one.size_bytes) == (str(tmp_path / "a"), 3, 2, 1)
         assert (two.path, two.quality, two.size_bytes) == (str(tmp_path / "b"), 7, 2)
 
+    def test_a_library_may_write_under_the_hidden_name(self, tmp_path: Path) -> None:
+        outputs = Outputs(overwrite="replace", inline=True)
+        (claimed,) = outputs.claim(Plan(targets=(target(tmp_path / "a"),)), set())
+        path = Path(outputs.create(claimed))
+        assert path.parent == tmp_path
+        assert path.name.startswith(".mm-")
+        path.write_bytes(b"film")
+        made = outputs.finish(claimed, {"duration": 2.5})
+        assert (made.size_bytes, made.duration, made.data_base64) == (4, 2.5, b"film")
+        outputs.publish()
+        assert names(tmp_path) == ["a"]
+
+    def test_a_file_nothing_was_written_to_is_no_output(self, tmp_path: Path) -> None:
+        outputs = Outputs(overwrite="replace")
+        (claimed,) = outputs.claim(Plan(targets=(target(tmp_path / "a"),)), set())
+        outputs.create(claimed)
+        with pytest.raises(OutputUnwritable, match="Nothing was written"):
+            outputs.finish(claimed, {})
+        outputs.discard()
+        assert names(tmp_path) == []
+
     def test_discarding_leaves_nothing(self, tmp_path: Path) -> None:
         outputs = Outputs(overwrite="replace")
         make(outputs, tmp_path / "new" / "deep" / "a.png", tmp_path / "b.png")

@@ -1,0 +1,95 @@
+"""From one film to others: one decode, a chain of filters and an encoder per output.
+
+Decoding and filtering run in a thread ahead of encoding and writing. Times count from the start of the span that is
+taken, for picture and sound alike, so that both keep the distance they had.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mediamill.operations.contract import Context, Stream
+from mediamill.operations.streams._ahead import ahead
+from mediamill.operations.streams._cover import read_covers
+from mediamill.operations.streams._damage import Damage
+from mediamill.operations.streams._facts import AudioFacts, MediaFacts
+from mediamill.operations.streams._mux import carry_tags, muxer
+from mediamill.operations.streams._open import demuxer
+from mediamill.operations.streams._reader import Kind, Reader, Span, Wanted
+from mediamill.operations.video._sink import Recipe, Sink
+from mediamill.protocol.errors import CorruptInput
+
+Share = tuple[float, float]
+"""The part of a job's progress a run is, in percent from and to."""
+
+
+def make_films(
+    ctx: Context,
+    stream: Stream,
+    facts: MediaFacts,
+    recipes: Sequence[Recipe],
+    damage: Damage,
+    *,
+    span: Span | None = None,
+    sound: AudioFacts | None = None,
+    share: Share = (0.0, 100.0),
+) -> list[Sink]:
+    """Make films of a film.
+
+    Args:
+        ctx: The engine.
+        stream: The opened source.
+        facts: What it is.
+        recipes: The outputs.
+        damage: Counts what is wrong with the source.
+        span: What part of it is taken; None for all.
+        sound: The sound track that goes along; None for none.
+        share: How progress is told.
+
+    Returns:
+        What was written, recipe by recipe.
+
+    Raises:
+        MediaError: The source cannot be decoded, or an output cannot be written.
+    """
+    span = span or Span(start=facts.start)
+    covers = read_covers(stream, facts)
+    with demuxer(stream) as source, contextlib.ExitStack() as stack:
+        sinks = []
+        for recipe in recipes:
+            container = stack.enter_context(muxer(recipe.path, recipe.format))
+            carry_tags(source, container, strip=recipe.strip, shift=span.start)
+            sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads))
+        reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
+        items = stack.enter_context(ahead(_items(reader, sinks)))
+        for index, kind, item in items:
+            sinks[index].take(kind, item)
+            done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
+            ctx.progress(share[0] + (share[1] - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
+        for sink, recipe in zip(sinks, recipes, strict=True):
+            if recipe.video is not None and not sink.frames:
+                raise CorruptInput("No picture of the film can be decoded.", detail=damage.first or None)
+            sink.finish()
+    return sinks
+
+
+def _items(reader: Reader, sinks: Sequence[Sink]) -> Iterator[tuple[int, Kind, Any]]:
+    for kind, unit in reader.units():
+        for index, sink in enumerate(sinks):
+            for item in sink.filtered(kind, unit):
+                yield index, kind, item
+    for index, sink in enumerate(sinks):
+        for kind, item in sink.flushed():
+            yield index, kind, item
+
+
+def _wanted(recipes: Sequence[Recipe], facts: MediaFacts, sound: AudioFacts | None) -> Wanted:
+    pictures = any(recipe.video is not None for recipe in recipes)
+    sounds = sound is not None and any(recipe.audio not in (None, "copy") for recipe in recipes)
+    copies = sound is not None and any(recipe.audio == "copy" for recipe in recipes)
+    index = sound.index if sound is not None else None
+    return Wanted(
+        video=facts.video.index if facts.video is not None and pictures else None,
+        audio=index if sounds else None,
+        copied=(*((index,) if copies and index is not None else ()), *facts.subtitles),
+    )
