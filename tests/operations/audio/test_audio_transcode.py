@@ -8,8 +8,8 @@ from mediamill.operations.audio import audio_transcode
 
 @pytest.mark.parametrize(
     ("codec", "suffix", "expected"),
-    [("mp3", "mp3", "mp3"), ("aac", "m4a", "aac"), ("aac", "aac", "aac"), ("opus", "ogg", "opus"), ("flac", "ogg", "flac"),
-     ("alac", "m4a", "alac"), ("wav", "wav", "pcm_s16le"), ("opus", "mka", "opus")],
+    [("mp3", "mp3", "mp3"), ("aac", "m4a", "aac"), ("aac", "aac", "aac"), ("opus", "ogg", "opus"),
+     ("flac", "ogg", "flac"), ("alac", "m4a", "alac"), ("wav", "wav", "pcm_s16le"), ("opus", "mka", "opus")],
 )  # fmt: skip
 def test_codecs_and_containers(
     codec: str, suffix: str, expected: str, done: Any, sample: Any, heard: Any, tmp_path: Path
