@@ -54,7 +54,7 @@ def add_captions(
         format_name: The target's container.
         strip: Whether titles stay behind.
     """
-    original = source.streams[index]
+    original: Any = source.streams[index]
     if original.codec_context is None:
         return None
     codec = original.codec_context.codec.canonical_name

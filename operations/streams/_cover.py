@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SUFFIXES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 """Name and media type of the codings every container can hold."""
 
-_AS_STREAM = ("mp4", "mov", "m4a", "mp3", "flac")
+_AS_STREAM = ("mp4", "m4a", "mp3", "flac")
 _AS_ATTACHMENT = ("mkv", "mka")
 _AS_TAG = ("opus", "ogg")
 _TAG = "METADATA_BLOCK_PICTURE"

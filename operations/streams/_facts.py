@@ -194,8 +194,8 @@ def look(stream: Stream, limits: Limits, *, pictures: bool = True) -> MediaFacts
 def read_facts(container: "InputContainer", stream: Stream, limits: Limits, *, pictures: bool = True) -> MediaFacts:
     """Do the same for a container that was just opened; it has to be opened anew to be read from its start."""
     library = av()
-    film = (one for one in container.streams.video if pictures and not is_cover(one) and _known(one))
-    video = next(film, None)
+    films = [one for one in container.streams.video if pictures and not is_cover(one) and _known(one)]
+    video = next((one for one in films if int(one.disposition) & 1), films[0] if films else None)
     sounds = [one for one in container.streams.audio if _known(one)]
     duration = (container.duration or 0) / library.time_base
     return MediaFacts(
