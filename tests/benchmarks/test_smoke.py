@@ -33,6 +33,7 @@ FIELDS = {
 WORK = {
     "equal_score": 10,
     "ladder": 9,
+    "loudness": 2,
     "memory": 4,
     "noop": 2,
     "oneshot": 2,
@@ -44,8 +45,9 @@ WORK = {
 }
 """How many rows each case has, at the quick setting."""
 
+WITH_FFMPEG = ("loudness",)
 WITH_PEER = ("equal_score", "ladder", "oneshot", "png", "resize", "throughput")
-PEERLESS = tuple(name for name in WORK if name not in WITH_PEER)
+PEERLESS = tuple(name for name in WORK if name not in (*WITH_PEER, *WITH_FFMPEG))
 
 
 def run(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -93,6 +95,9 @@ def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
         assert "not installed" in text
         assert "nodejs.org" in text
         assert all(row["missing"] and row["peer"] is None and row["median"] is None for row in facts["rows"])
+    elif name in WITH_FFMPEG:
+        assert all(row["ours"] is not None for row in facts["rows"])
+        assert all((row["peer"] is None) == bool(row["missing"]) for row in facts["rows"])
     else:
         assert all(row["missing"] is None and row["median"] is not None for row in facts["rows"])
 
