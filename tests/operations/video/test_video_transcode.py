@@ -102,6 +102,22 @@ def test_every_turn_comes_out_upright(transcoded, seen, rgb, distance, name):
     assert distance(parts[b == 0, (d if b == 0 else c) < 0], shown) < 8
 
 
+@pytest.mark.parametrize("name", ["turned-90.mp4", "turned-270.mp4", "turned-0-mirrored.mp4"])
+@pytest.mark.parametrize("suffix", ["mkv", "mov"])
+def test_turns_in_other_containers(done, sample, tmp_path, seen, rgb, distance, transcoded, name, suffix):
+    _, path = transcoded(name, quality="high")
+    wanted = rgb(seen(path).frames[0])
+    with av.open(str(sample(name))) as source, av.open(str(tmp_path / f"a.{suffix}"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    fields = {"quality": "high", "preset": "ultrafast", "skip_if_larger": False}
+    done("video_transcode", input=tmp_path / f"a.{suffix}", output=tmp_path / "b.mp4", **fields)
+    assert distance(rgb(seen(tmp_path / "b.mp4").frames[0]), wanted) < 1
+
+
 def test_limits_hold_for_the_upright_film(transcoded, seen):
     _, path = transcoded("turned-90.mp4", max_width=60)
     assert seen(path).size == (60, 80)
