@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import machine, samples
 from benchmarks.harness import Bench, BenchmarkError, environment, say
-from benchmarks.peers import sharp
+from benchmarks.peers import ffmpeg, sharp
 from benchmarks.report import Row, merged, table
 
 CASES = Path(__file__).resolve().parent / "cases"
@@ -77,10 +77,12 @@ def prepare(options: argparse.Namespace, work: Path) -> Bench:
         photo=photos[0],
         photos=photos,
         graphics=graphics,
+        film=options.film.resolve() if options.film else samples.default_film(work, quick=options.quick),
         work=work,
         mediamill=engine,
         sharp=folder,
         node=node,
+        ffmpeg=ffmpeg.find(options.ffmpeg),
         rounds=options.rounds or (1 if options.quick else rounds),
         quick=options.quick,
         env=environment(work),
@@ -124,8 +126,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"pairs a comparison; default: {DEFAULT_ROUNDS}, with many photos {ROUNDS_OF_MANY} for each",
     )
+    made.add_argument("--film", type=Path, metavar="FILE", help="a film of your own; default: a made one")
     made.add_argument(
         "--sharp", type=Path, metavar="DIR", help="a folder that has node_modules/sharp; default: build/peers"
+    )
+    made.add_argument(
+        "--ffmpeg", type=Path, metavar="FILE", help="FFmpeg's program; default: the one of the package imageio-ffmpeg"
     )
     made.add_argument("--mediamill", type=Path, metavar="PATH", help="an installed mediamill command to measure")
     made.add_argument("--quick", action="store_true", help="do next to nothing, to see that it works; judges nothing")

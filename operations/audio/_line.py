@@ -91,14 +91,19 @@ class Cutter:
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self._segments = segments
+        self._past = 0
         self._kept = 0
 
     def cut(self, frame: Any) -> Iterator[Any]:
         """Yield what is kept of a frame, its time counted in the samples that were kept."""
         rate, begins, samples = frame.sample_rate, frame.pts, frame.samples
-        for start, end in self._segments:
+        for start, end in self._segments[self._past :]:
             first = max(0, round(start * rate) - begins)
             last = samples if end is None else min(samples, round(end * rate) - begins)
+            if first >= samples:
+                break
+            if last < samples:
+                self._past += 1
             if first < last:
                 kept = part(frame, first, last)
                 kept.pts, kept.time_base = self._kept, Fraction(1, rate)

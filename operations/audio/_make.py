@@ -215,9 +215,9 @@ def _encode(ctx: Context, listener: Listener, encoder: _Encoder, damage: Damage,
         for frame in frames:
             encoder.take(frame)
             ctx.progress(share[0] + (share[1] - share[0]) * listener.share, listener.told)
+    encoder.finish()
     if not encoder.seconds:
         raise CorruptInput("No sound of the file can be decoded.", detail=damage.first or None)
-    encoder.finish()
 
 
 def _copy(

@@ -64,11 +64,12 @@ def carry(
 
 def _chapters(source: "InputContainer", track: Track, moved: Callable[[float], float]) -> list[Any]:
     found = []
+    # An MP3's sound begins late by what its encoder put before it, of which its chapters know nothing.
+    origin = 0.0 if track.facts.format == "mp3" else track.facts.start
     for chapter in source.chapters():
         tick = chapter["time_base"] or _MILLISECOND
         start, end = (
-            round(moved(max(0.0, float(chapter[edge] * tick) - track.facts.start)) / _MILLISECOND)
-            for edge in ("start", "end")
+            round(moved(max(0.0, float(chapter[edge] * tick) - origin)) / _MILLISECOND) for edge in ("start", "end")
         )
         if end > start:
             found.append({**chapter, "start": start, "end": end, "time_base": _MILLISECOND})

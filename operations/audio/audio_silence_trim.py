@@ -68,7 +68,7 @@ def run(params: Params, ctx: Context) -> Metadata:
     kept = _between(removed, seconds)
     told: dict[str, Any] = {
         "removed_seconds": round(sum(end - start for start, end in removed), 3) if kept else 0.0,
-        "segments": [{"start": round(start, 3), "end": round(end or seconds, 3)} for start, end in kept or WHOLE],
+        "segments": [{"start": round(start, 6), "end": round(end or seconds, 6)} for start, end in kept or WHOLE],
     }
     segments, copies = (kept, False) if kept and removed else (WHOLE, prepared.copies)
     told |= carry_out(params, prepared, ctx, segments=segments, copies=copies, share=(40.0, 100.0))

@@ -37,6 +37,7 @@ WORK = {
     "equal_webp": 3,
     "jpeg_lossless": 4,
     "ladder": 9,
+    "loudness": 2,
     "memory": 4,
     "noop": 2,
     "oneshot": 2,
@@ -57,7 +58,9 @@ WITH_PEER = {
     ("equal_avif", "equal_jpeg", "equal_webp", "ladder", "oneshot", "png", "resize", "throughput"), "nodejs.org"
 )
 """What has to be installed for the cases that have a peer."""
-PEERLESS = tuple(name for name in WORK if name not in WITH_PEER)
+WITH_FFMPEG = ("loudness",)
+"""Cases whose peer is FFmpeg's program, which a package brings; each is measured alone, too."""
+PEERLESS = tuple(name for name in WORK if name not in (*WITH_PEER, *WITH_FFMPEG))
 
 
 def run(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -105,6 +108,9 @@ def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
         assert "not installed" in text
         assert WITH_PEER[name] in text
         assert all(row["missing"] and row["peer"] is None and row["median"] is None for row in facts["rows"])
+    elif name in WITH_FFMPEG:
+        assert all(row["ours"] is not None for row in facts["rows"])
+        assert all((row["peer"] is None) == bool(row["missing"]) for row in facts["rows"])
     else:
         assert all(row["missing"] is None and row["median"] is not None for row in facts["rows"])
 

@@ -68,7 +68,8 @@ class Heard:
         for _ in range(3):
             best = int(power.argmax())
             found.append(best * self.rate / size)
-            power[max(0, best - 1000) : best + 1000] = 0
+            near = 60 * size // self.rate
+            power[max(0, best - near) : best + near] = 0
         return found
 
     def level(self, start: float, end: float) -> float:

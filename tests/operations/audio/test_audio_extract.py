@@ -77,6 +77,13 @@ class TestFormats:
             4, "little"
         ) + b"WAVEJUNK"
 
+    def test_such_a_wav_is_read(self, done: Any, sample: Any, heard: Any, tmp_path: Path) -> None:
+        assert sample("rf64.wav").read_bytes().startswith(b"RF64")
+        found = done("audio_extract", input=sample("rf64.wav"), output=tmp_path / "o.flac").metadata
+        assert found["source"]["format"] == "wav"
+        assert "damaged" not in found
+        assert heard(tmp_path / "o.flac").seconds == 1
+
     @pytest.mark.parametrize("suffix", ["flac", "wav", "m4a"])
     def test_samples_keep_their_depth(self, suffix: str, done: Any, sample: Any, heard: Any, tmp_path: Path) -> None:
         fields = {"format": "alac"} if suffix == "m4a" else {}
