@@ -1,8 +1,8 @@
 """The most telling frame of a film, found among its key frames, which cost the least to get at.
 
 A handful of them, evenly spread, is scored. Where there are hardly any, or none shows much, frames in between are
-decoded, too, and where all is black so far the whole film is gone through, so that a frame with something on it is found
-if there is one.
+decoded, too, and where all is black so far the whole film is gone through, so that a frame with something on it is
+found if there is one.
 """
 
 from collections.abc import Iterator
