@@ -31,6 +31,9 @@ _SEEK_FRAMES = 10.0
 _SEEK_SECONDS = 1.0
 """Distance from which seeking is tried where a file has no index that says what it would save."""
 
+_BEFORE = 10.0
+"""Seconds before the start that are sought for it: a search by time may otherwise come out just behind."""
+
 _USUAL_RATE = 25.0
 
 
@@ -78,7 +81,7 @@ class Shots:
         self._check = check
         self._context = self._stream.codec_context
         self._context.thread_type, self._context.thread_count = "AUTO", threads
-        self._seekable = self._seek(self._first)
+        self._seekable = self._rewind()
 
     def at(self, times: Sequence[float]) -> Iterator[tuple[int, Shot]]:
         """Yield the frame shown at each time, with the time's index; the earliest first.
@@ -175,8 +178,12 @@ class Shots:
         step = 1.0
         goal = tick
         while True:
-            first_possible = goal * self._video.tick <= self._first
-            self._seek(max(self._first, float(goal * self._video.tick)))
+            seconds = float(goal * self._video.tick)
+            first_possible = seconds <= self._first
+            if first_possible:
+                self._rewind()
+            else:
+                self._seek(seconds)
             packets = self._packets()
             key = next((packet for packet in packets if packet.is_keyframe), None)
             late = key is None or (key.pts is not None and key.pts > tick)
@@ -186,9 +193,12 @@ class Shots:
                 step *= 4
                 continue
             if key is None:  # no packet says it is one: decoders find their own way in
-                self._seek(self._first)
+                self._rewind()
                 return self._packets()
             return _chained(key, packets)
+
+    def _rewind(self) -> bool:
+        return self._seek(self._first - _BEFORE) or self._seek(self._first)
 
     def _seek(self, seconds: float) -> bool:
         try:
