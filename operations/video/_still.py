@@ -1,6 +1,7 @@
 """A frame of a film as a picture: upright, in square pixels, in the colours it is meant to be seen in, as sRGB.
 
-FFmpeg's scaler assumes BT.601 and rounds colours coarsely unless it is told otherwise; it is told.
+FFmpeg's scaler assumes BT.601 and chroma between its luma samples, and rounds colours coarsely, unless it is told
+otherwise; it is told.
 """
 
 import contextlib
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 Size = tuple[int, int]
 
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+_BT2020 = (9, 10)
+_CENTRED = ("mjpeg", "mpeg1video")
 _LARGE = (1280, 576)
 """Width from which, and height above which, films that do not say are taken for BT.709, as players do."""
 
-_FLAGS = "lanczos+accurate_rnd+full_chroma_inp+full_chroma_int"
+_FLAGS = "accurate_rnd+full_chroma_inp+full_chroma_int"
 
 
 class StillCode(Struct, frozen=True):
@@ -87,20 +90,32 @@ def stills(video: VideoFacts, code: StillCode, threads: int) -> Iterator[Stills]
 
 def _chain(video: VideoFacts, code: StillCode, cube: str | None) -> tuple[str, ...]:
     width, height = code.size[::-1] if video.turn.swaps else code.size
-    scale = f"scale=w={width}:h={height}:flags={_FLAGS}:in_range={_range(video)}:out_range=full"
+    # Where only chroma grows, the sharper kernel would ring at its edges.
+    kernel = "bicubic" if (width, height) == (video.width, video.height) else "lanczos"
+    scale = f"scale=w={width}:h={height}:flags={kernel}+{_FLAGS}:in_range={_range(video)}:out_range=full"
     matrix = _matrix(video)
     if matrix is not None:
-        scale += f":in_color_matrix={matrix}"
+        scale += f":in_color_matrix={matrix}:in_chroma_loc={_chroma_site(video)}"
     last = f"format={'rgba' if code.alpha else 'rgb24'}"
     if cube is None:
         return (scale, last, *video.turn.filters)
-    rounding = f"scale=flags={_FLAGS}"
+    rounding = f"scale=flags=bicubic+{_FLAGS}"
     return (scale, "format=gbrp16le", f"lut3d=file={cube}:interp=tetrahedral", rounding, last, *video.turn.filters)
 
 
 def _range(video: VideoFacts) -> str:
     plain = video.pixel_format.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "yuvj"))
     return "full" if plain or video.colour.range == FULL_RANGE else "limited"
+
+
+def _chroma_site(video: VideoFacts) -> str:
+    """Return where chroma samples lie, which PyAV does not tell: as each coding has it unless it says otherwise.
+
+    On luma's left, and for BT.2020 on its top left (ITU-T H.265, E.3.1); between four in JPEG and MPEG-1.
+    """
+    if video.codec in _CENTRED:
+        return "center"
+    return "topleft" if video.colour.matrix in _BT2020 else "left"
 
 
 def _matrix(video: VideoFacts) -> str | None:

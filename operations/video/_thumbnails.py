@@ -92,7 +92,7 @@ def prepare(job: StillJob, ctx: Context) -> Prepared:
     width = TILE_WIDTH if job.sheet and job.width is None and job.height is None else job.width
     geometry, _ = fit(video.shown, width, job.height)
     format_name = still_format(job)
-    still = StillCode(geometry.size, alpha=video.alpha and format_name != "jpeg" and not job.sheet)
+    still = StillCode(geometry.size, alpha=video.alpha)
     layout = Layout(geometry.size, job.columns, job.rows, len(parts)) if job.sheet else None
     code = Encoding(
         format=format_name,
