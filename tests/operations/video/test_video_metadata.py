@@ -263,7 +263,8 @@ if FFPROBE is not None:
             assert theirs["channels"] == ours["channels"]
             assert theirs.get("channel_layout", ours["layout"]).partition("(")[0] == ours["layout"].partition("(")[0]
         if kind in ("video", "audio") and "bit_rate" in theirs and not ours.get("cover"):
-            assert int(theirs["bit_rate"]) == pytest.approx(ours.get("bitrate", 0), rel=0.01)
+            # In transport streams it is an estimate from the first packets.
+            assert int(theirs["bit_rate"]) == pytest.approx(ours.get("bitrate", 0), rel=0.02)
 
     def agree_on_a_picture(theirs, ours):
         for name, other in (("width", "width"), ("height", "height"), ("pix_fmt", "pixel_format")):
