@@ -20,6 +20,7 @@ class Damage:
         self.errors = 0
         self.first = ""
         self.missing = 0.0
+        self.lost = 0
 
     def note(self, error: BaseException) -> None:
         """Count a packet or frame that could not be used.
@@ -31,6 +32,14 @@ class Damage:
         self.first = self.first or f"{type(error).__name__}: {error}"
         if self._strict:
             raise CorruptInput("The file is damaged.", detail=self.first)
+
+    def gave(self, frames: int, packets: int) -> None:
+        """Hold the number of frames that were decoded against that of the packets they came in.
+
+        Containers differ in how much a packet is, so it counts only where something else went wrong.
+        """
+        if self.errors and frames < packets:
+            self.lost = packets - frames
 
     def ended(self, at: float, expected: float) -> None:
         """Hold the time a file really ended at against what its header says, both in seconds.
@@ -49,6 +58,8 @@ class Damage:
         found: dict[str, Any] = {}
         if self.errors:
             found["decode_errors"] = self.errors
+        if self.lost:
+            found["lost_frames"] = self.lost
         if self.missing:
             found["missing_seconds"] = self.missing
         return {"damaged": found} if found else {}

@@ -20,6 +20,7 @@ from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError
 if TYPE_CHECKING:
     from av.container import InputContainer
 
+RGB = 0
 UNSPECIFIED = 2
 PQ, HLG = 16, 18
 """Transfer characteristics of HDR."""

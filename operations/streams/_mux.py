@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
 
 MUXERS = {
-    "mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "m4a": "ipod", "mp3": "mp3", "opus": "ogg",
+    "mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "m4a": "mp4", "mp3": "mp3", "opus": "ogg",
     "ogg": "ogg", "flac": "flac", "wav": "wav", "aac": "adts",
 }  # fmt: skip
 """FFmpeg's muxer for each format that is written."""
@@ -18,8 +18,12 @@ MUXERS = {
 _FAST_START = ("mp4", "mov", "m4a")
 
 _PLACES = ("location", "com.apple.quicktime.location", "gps", "geo")
-_ABOUT_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time")
+_ABOUT_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
 """What a container says of itself, which no longer holds of another one."""
+
+_APPLE = "com.apple.quicktime."
+_APPLE_NAMES = {"location.ISO6709": "location", "creationdate": "date"}
+"""What FFmpeg calls Apple's tags that have another name elsewhere."""
 
 
 @contextlib.contextmanager
@@ -34,7 +38,12 @@ def muxer(path: str, format_name: str) -> Iterator["OutputContainer"]:
         MediaError: It cannot be written.
     """
     library = av()
-    options = {"movflags": "+faststart"} if format_name in _FAST_START else {}
+    # Without what only tells when and by which version a file was made, the same job gives the same bytes.
+    options = {"fflags": "+bitexact"}
+    if format_name in _FAST_START:
+        options["movflags"] = "+faststart"
+    if format_name == "m4a":  # the muxer of its own refuses covers
+        options["brand"] = "M4A "
     container = library.open(f"file:{path}", "w", format=MUXERS[format_name], options=options)
     try:
         yield container
@@ -59,8 +68,9 @@ def carry_tags(source: "InputContainer", target: "OutputContainer", *, strip: bo
     """
     if not strip:
         for name, value in source.metadata.items():
-            if name.lower() not in _ABOUT_THE_FILE:
-                target.metadata[name] = value
+            base, _, language = name.rpartition("-")  # "location-eng" says "location" once more
+            if name.lower() not in _ABOUT_THE_FILE and not (len(language) == 3 and base in source.metadata):
+                target.metadata[_tag_name(name)] = value
     chapters: list[Any] = []
     for chapter in source.chapters():
         back = round(shift / (chapter["time_base"] or 1))
@@ -70,9 +80,16 @@ def carry_tags(source: "InputContainer", target: "OutputContainer", *, strip: bo
         target.set_chapters(chapters)
 
 
+def _tag_name(name: str) -> str:
+    short = name.removeprefix(_APPLE)
+    return _APPLE_NAMES.get(short, short)
+
+
 def copied_stream(target: "OutputContainer", stream: Any, *, strip: bool) -> Any:
     """Add a stream that takes another one's packets as they are, with its language and role."""
-    made = target.add_stream_from_template(stream, opaque=True)
+    made: Any = target.add_stream_from_template(stream, opaque=True)
+    if made.type == "video" and made.codec_context.name == "hevc" and target.format.name in ("mp4", "mov"):
+        made.codec_context.codec_tag = "hvc1"  # Apple's players take no other
     carry_stream_tags(stream, made, strip=strip)
     return made
 

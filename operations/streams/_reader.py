@@ -1,11 +1,12 @@
 """Reading a span of a film or sound: decoded, its times counted from the span's start, its damage counted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
 from mediamill.operations.streams._av import av
+from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import MediaFacts
 
@@ -62,8 +63,12 @@ class Reader:
         self._wanted = wanted
         self._damage = damage
         self._threads = threads
+        self._clock = Clock(facts.format)
+        self._packets_of_picture = 0
+        self._frames_of_picture = 0
+        self._whole = span.start <= facts.start + _EDGE
         self.ended = 0.0
-        """Seconds of the span that have been read."""
+        """Seconds of the span that have been read, of any stream."""
 
     @property
     def expected(self) -> float:
@@ -79,15 +84,17 @@ class Reader:
             CorruptInput: The file is damaged and the job strict.
         """
         wanted = self._wanted
-        indices = sorted({index for index in (wanted.video, wanted.audio, *wanted.copied) if index is not None})
-        streams = [self._source.streams[index] for index in indices]
+        indices = {index for index in (wanted.video, wanted.audio, *wanted.copied) if index is not None}
         if wanted.video is not None:
             context = self._source.streams[wanted.video].codec_context
             context.thread_type, context.thread_count = "AUTO", self._threads
         self._seek()
         going = set(indices)
-        for packet in self._packets(streams):
-            index = packet.stream_index
+        for packet in self._packets():
+            index = packet.stream.index  # the packets that end a stream bear no number of it
+            if packet.pts is not None and packet.time_base:
+                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                self.ended = max(self.ended, min(end - self._span.start, self.expected or end))
             if index not in going:
                 continue
             units, over = self._read(packet)
@@ -96,18 +103,19 @@ class Reader:
                 going.discard(index)
                 if not going:
                     break
+        self._damage.gave(self._frames_of_picture, self._packets_of_picture)
         self._damage.ended(self.ended, self.expected)
 
     def _seek(self) -> None:
-        if self._span.start <= self._facts.start + _EDGE:
+        if self._whole:
             return
         try:
             self._source.seek(int(self._span.start * av().time_base), backward=True)
         except av().FFmpegError:  # what cannot be sought is read from its start
             return
 
-    def _packets(self, streams: Sequence[Any]) -> Iterator[Any]:
-        packets = self._source.demux(*streams)
+    def _packets(self) -> Iterator[Any]:
+        packets = self._source.demux()  # of all streams: where the last one ends is where the file does
         while True:
             try:
                 yield next(packets)
@@ -119,20 +127,24 @@ class Reader:
 
     def _read(self, packet: Any) -> tuple[list[Unit], bool]:
         """Return what a packet gives, and whether its stream has left the span."""
-        index, wanted = packet.stream_index, self._wanted
+        index, wanted = packet.stream.index, self._wanted
         units: list[Unit] = []
         over = False
         if index in wanted.copied and packet.dts is not None:
             time = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
             over = self._is_over(time)
-            if not over and time >= self._span.start - _EDGE:
+            # What comes before a whole file's start is what its sound's decoder has to be fed to begin well.
+            if not over and (self._whole or time >= self._span.start - _EDGE):
                 self._shift(packet)
                 units.append(("copy", packet))
-                self.ended = max(self.ended, time - self._span.start)
         if index not in (wanted.video, wanted.audio):
             return units, over
         kind: Kind = "video" if index == wanted.video else "audio"
-        for frame in self._decoded(packet):
+        frames = self._decoded(packet, kind)
+        if kind == "video":
+            self._packets_of_picture += bool(packet.size and not packet.is_discard)
+            self._frames_of_picture += len(frames)
+        for frame in frames:
             if frame.pts is None:
                 self._damage.note(ValueError("a frame without a time"))
                 continue
@@ -141,17 +153,25 @@ class Reader:
                 return units, True
             if time < self._span.start - _EDGE:
                 continue
+            if frame.is_corrupt:
+                self._damage.note(ValueError("a frame with holes"))
             frame.pts -= round(self._span.start / frame.time_base)
-            self.ended = max(self.ended, time - self._span.start + _length(frame))
             units.append((kind, frame))
         return units, over
 
-    def _decoded(self, packet: Any) -> list[Any]:
+    def _decoded(self, packet: Any, kind: Kind) -> list[Any]:
+        if kind == "video":
+            self._clock.fed(packet)
         try:
             frames: list[Any] = packet.decode()
         except av().FFmpegError as error:
+            if kind == "video":
+                self._clock.failed()
             self._damage.note(error)
             return []
+        if kind == "video":
+            for frame in frames:
+                self._clock.set(frame)
         return frames
 
     def _is_over(self, time: float) -> bool:
@@ -162,9 +182,3 @@ class Reader:
         if packet.pts is not None:
             packet.pts -= ticks
         packet.dts -= ticks
-
-
-def _length(frame: Any) -> float:
-    if hasattr(frame, "samples"):
-        return float(frame.samples / frame.sample_rate)
-    return float(frame.duration * frame.time_base) if frame.duration else 0.0

@@ -1,10 +1,12 @@
 """Codings of pictures: what each encoder is called, can hold, and is told."""
 
+import re
 from fractions import Fraction
 from typing import Any, Literal
 
 from msgspec import Struct
 
+from mediamill.operations.streams._av import av
 from mediamill.operations.streams._facts import Colour
 
 CodecName = Literal["h264", "h265", "vp8", "vp9", "av1"]
@@ -77,7 +79,7 @@ CODECS: dict[CodecName, Codec] = {
         encoder="libvpx-vp9",
         decoder="vp9",
         containers=("webm", "mp4", "mkv"),
-        formats={8: "yuv420p", 10: "yuv420p10le"},
+        formats={8: "yuv420p"},  # the wheel has libvpx without its ten bits
         crf={"low": 40, "medium": 33, "high": 26},
         crf_range=(0, 63),
         preset="fast",
@@ -109,6 +111,7 @@ class VideoCode(Struct, frozen=True, kw_only=True):
         preset: Speed against size.
         colour: Of the samples.
         statistics: A file two passes share, and which of them this is.
+        signed: Whether the encoder may write its name and settings into the film.
     """
 
     codec: CodecName
@@ -120,6 +123,7 @@ class VideoCode(Struct, frozen=True, kw_only=True):
     crf: float | None = None
     bitrate: int | None = None
     statistics: tuple[str, int] | None = None
+    signed: bool = True
 
     @property
     def pixel_format(self) -> str:
@@ -161,6 +165,8 @@ def _x26x_options(code: VideoCode, threads: int) -> dict[str, str]:
     parameters: list[str] = []
     if code.codec == "h265":
         parameters += ["log-level=error", f"pools={threads}", *_x265_colours(code.colour)]
+        if not code.signed:
+            parameters.append("info=0")
     if code.statistics is not None:
         path, number = code.statistics
         parameters += [f"pass={number}", f"stats={path}"]
@@ -222,3 +228,22 @@ def set_up_encoder(stream: Any, code: VideoCode, *, tick: Fraction, rate: Fracti
         context.bit_rate = code.bitrate
     if code.codec == "h265" and stream.container.format.name in ("mp4", "mov"):
         context.codec_tag = "hvc1"
+
+
+_SETTINGS = re.compile(rb"\A(?:\x00\x00\x00\x01|\x00\x00\x01)\x06\x05")
+_NEXT_UNIT = re.compile(rb"\x00?\x00\x00\x01")
+
+
+def without_settings(packet: Any) -> Any:
+    """Return an encoder's first packet without the message in which x264 lists its settings, which has no switch."""
+    data = bytes(packet)
+    if not _SETTINGS.match(data) or b"x264" not in data[:64]:
+        return packet
+    following = _NEXT_UNIT.search(data, 5)
+    if following is None:
+        return packet
+    made: Any = av().Packet(data[following.start() :])
+    made.pts, made.dts, made.duration, made.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    made.is_keyframe = packet.is_keyframe
+    made.stream = packet.stream
+    return made

@@ -2,21 +2,24 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from mediamill.operations.contract import Context, Plan, Stream, Target
+from mediamill.operations.streams._av import output_error
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, look
 from mediamill.operations.streams._open import open_input
+from mediamill.operations.streams._remux import remux
 from mediamill.operations.streams._sound import AudioCode
 from mediamill.operations.video._chain import Chain, chain_for
 from mediamill.operations.video._codecs import CodecName, Container, VideoCode
-from mediamill.operations.video._decide import audio_code, coding_of, is_tone_mapped, sound_of, video_code
+from mediamill.operations.video._decide import audio_code, coding_of, sound_of, video_code
 from mediamill.operations.video._film import make_films
-from mediamill.operations.video._geometry import Size
+from mediamill.operations.video._geometry import Shape, Size, even
 from mediamill.operations.video._params import CodingJob, place
+from mediamill.operations.video._report import film_report, left_out, source_report
 from mediamill.operations.video._sink import Recipe, Sink
 from mediamill.operations.video._tone import tone_map
 from mediamill.protocol.errors import UnsupportedFormat
@@ -38,37 +41,58 @@ class Prepared(Struct, frozen=True, kw_only=True):
     video: VideoFacts
     sound: AudioFacts | None
     code: VideoCode
-    audio: AudioCode | str | None
+    audio: AudioCode | Literal["copy"] | None
     plan: Plan
+    cover: Size | None = None
+    fast: bool = False
 
 
-def prepare(job: CodingJob, ctx: Context, size: Callable[[VideoFacts], Size]) -> Prepared:
+def picture_of(stream: Stream, facts: MediaFacts) -> VideoFacts:
+    """Return a film's picture.
+
+    Raises:
+        UnsupportedFormat: It has none.
+    """
+    if facts.video is None:
+        raise UnsupportedFormat(
+            f"Input has sound but no picture: {text(stream.name, 200)}", field="input", expected="a film"
+        )
+    return facts.video
+
+
+def frames_held(code: VideoCode, video: VideoFacts) -> int:
+    """Return the bytes that decoding a film and coding it so take, at the most."""
+    area = max(video.width * video.height, code.size[0] * code.size[1]) * (3 if code.depth > 8 else 1.5)
+    return _BASE_BYTES + round(area * _FRAMES_HELD[code.codec])
+
+
+def prepare(
+    job: CodingJob, ctx: Context, shape: Callable[[VideoFacts], Size | Shape], *, fast: bool = False
+) -> Prepared:
     """Look at a job's source and decide what becomes of it.
 
     Args:
         job: The job.
         ctx: The engine.
-        size: Works out the output's size.
+        shape: Works out the output's size.
+        fast: Whether speed matters more than sharpness.
 
     Raises:
         MediaError: The source is no film, damaged or too large, or the output cannot be.
     """
     stream = open_input(ctx, job.input)
     facts = look(stream, ctx.limits)
-    video = facts.video
-    if video is None:
-        raise UnsupportedFormat(
-            f"Input has sound but no picture: {text(stream.name, 200)}", field="input", expected="a film"
-        )
-    code = video_code(job, video, size(video))
+    video = picture_of(stream, facts)
+    found = shape(video)
+    form = found if isinstance(found, Shape) else Shape(found)
+    code = video_code(job, video, form.size, fast=fast)
     sound = sound_of(facts, job.track)
     path = place(job, stream.name, job.container)
     target = Target(path=path, format=job.container, width=code.size[0], height=code.size[1])
-    area = max(video.width * video.height, code.size[0] * code.size[1]) * (3 if code.depth > 8 else 1.5)
     frames = round(facts.duration * float(video.rate)) or video.frames
     plan = Plan(
         targets=(target,),
-        memory_bytes=_BASE_BYTES + round(area * _FRAMES_HELD[code.codec]),
+        memory_bytes=frames_held(code, video),
         pixels=frames * (video.width * video.height + code.size[0] * code.size[1]),
     )
     return Prepared(
@@ -79,32 +103,38 @@ def prepare(job: CodingJob, ctx: Context, size: Callable[[VideoFacts], Size]) ->
         code=code,
         audio=audio_code(job, sound, job.container),
         plan=plan,
+        cover=form.cover,
+        fast=fast,
     )
 
 
 def carry_out(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any]:
     """Make a prepared job's output and return its metadata."""
     ctx.reserve(prepared.plan.memory_bytes)
-    found: dict[str, Any] = {"source": _source(prepared)}
+    found: dict[str, Any] = {"source": source_report(prepared.facts, prepared.video, prepared.sound)}
     for target in ctx.claim(prepared.plan):
         path = ctx.create(target)
         damage = Damage(strict=job.strict)
         with tone_map(prepared.video, prepared.code) as table:
-            chain = chain_for(prepared.video, prepared.code, table)
+            chain = chain_for(prepared.video, prepared.code, table, cover=prepared.cover, fast=prepared.fast)
             sink = _make(job, prepared, chain, path, damage, ctx)
-        found |= chain.notes | damage.told()
+        found |= damage.told()
         size = os.path.getsize(path)
         if job.skip_if_larger and size >= prepared.facts.size and _may_stand(job, prepared):
-            _give_back(prepared.stream, path)
+            found |= _give_back(job, prepared, path, ctx)
             shown = prepared.video.shown
             ctx.finish(target, width=shown[0], height=shown[1], duration=round(prepared.facts.duration, 3))
             return found | {
+                "codec": coding_of(prepared.video.codec) or prepared.video.codec,
+                "duration": round(prepared.facts.duration, 3),
                 "skipped": True,
                 "skip_reason": f"The output would have {size} bytes, the source has {prepared.facts.size}.",
-                "compression_ratio": 1.0,
+                "compression_ratio": round(prepared.facts.size / os.path.getsize(path), 3),
             }
         ctx.finish(target, duration=round(sink.ended, 3), frames=sink.frames)
-        found |= _outcome(prepared, sink, size)
+        found |= film_report(prepared.facts, prepared.video, prepared.code, sink, size)
+        if prepared.audio is not None and (others := left_out(prepared.facts, prepared.sound)):
+            found["dropped"] = [*others, *found.get("dropped", ())]
     return found
 
 
@@ -114,7 +144,7 @@ def _make(job: CodingJob, prepared: Prepared, chain: Chain, path: str, damage: D
         format=job.container,
         video=prepared.code,
         chain=chain,
-        audio=prepared.audio,  # type: ignore[arg-type]
+        audio=prepared.audio,
         strip=job.strip_metadata,
     )
     (sink,) = make_films(ctx, prepared.stream, prepared.facts, [recipe], damage, sound=prepared.sound)
@@ -122,50 +152,32 @@ def _make(job: CodingJob, prepared: Prepared, chain: Chain, path: str, damage: D
 
 
 def _may_stand(job: CodingJob, prepared: Prepared) -> bool:
-    """Return whether the source itself may be the output: it is in that container and nothing was to be left out."""
-    return job.container in _SAME.get(prepared.facts.format, ()) and not (job.strip_metadata or job.strip_audio)
+    """Return whether the source may be the output: it is in that container, and of the size and rate asked for."""
+    held = job.container in _SAME.get(prepared.facts.format, ())
+    return held and even(prepared.video.shown) == prepared.code.size and job.fps is None and job.track is None
 
 
-def _give_back(stream: Stream, path: str) -> None:
-    with open(os.dup(stream.descriptor), "rb") as source, open(path, "wb") as target:
-        source.seek(0)
-        while block := source.read(1 << 20):
-            target.write(block)
-
-
-def _source(prepared: Prepared) -> dict[str, Any]:
-    facts, video = prepared.facts, prepared.video
-    width, height = video.shown
-    found = {
-        "format": facts.format,
-        "codec": coding_of(video.codec) or video.codec,
-        "width": width,
-        "height": height,
-        "duration": round(facts.duration, 3),
-        "frame_rate": round(float(video.rate), 3),
-        "bitrate": facts.bitrate,
-        "size_bytes": facts.size,
-        "hdr": video.colour.hdr,
-    }
-    if prepared.sound is not None:
-        found["audio_codec"] = prepared.sound.codec
-    return found
-
-
-def _outcome(prepared: Prepared, sink: Sink, size: int) -> dict[str, Any]:
-    code = prepared.code
-    seconds = sink.ended
-    found: dict[str, Any] = {
-        "codec": code.codec,
-        "preset": code.preset,
-        "duration": round(seconds, 3),
-        "frames": sink.frames,
-        "frame_rate": round(sink.frames / sink.shown, 3) if sink.shown else 0.0,
-        "bitrate": round(size * 8 / seconds) if seconds else 0,
-        "compression_ratio": round(prepared.facts.size / size, 3),
-    }
-    if code.crf is not None:
-        found["crf"] = code.crf
-    if is_tone_mapped(prepared.video, code):
-        found["tone_mapped"] = prepared.video.colour.hdr
-    return found
+def _give_back(job: CodingJob, prepared: Prepared, path: str, ctx: Context) -> dict[str, Any]:
+    """Make the source the output: as it is, or without what was to be left out. Return what is to be said of that."""
+    if job.strip_metadata or job.strip_audio:
+        damage = Damage(strict=job.strict)
+        made = remux(
+            ctx,
+            prepared.stream,
+            prepared.facts,
+            path,
+            job.container,
+            damage,
+            strip=job.strip_metadata,
+            sound=not job.strip_audio,
+        )
+        return {"dropped": made.dropped} if made.dropped else {}
+    try:
+        with open(os.dup(prepared.stream.descriptor), "rb") as source, open(path, "wb") as target:
+            source.seek(0)
+            while block := source.read(1 << 20):
+                ctx.check()
+                target.write(block)
+    except OSError as error:
+        raise output_error(error, "The output") from None
+    return {}

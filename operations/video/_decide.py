@@ -1,10 +1,13 @@
 """What becomes of a film's picture and sound: which colours, depth, rate and codings an output gets."""
 
 from fractions import Fraction
+from typing import Literal
 
-from mediamill.operations.streams._facts import AudioFacts, Colour, MediaFacts, VideoFacts
+from msgspec import structs
+
+from mediamill.operations.streams._facts import RGB, UNSPECIFIED, AudioFacts, Colour, MediaFacts, VideoFacts
 from mediamill.operations.streams._sound import DECODERS, AudioCode, AudioCodecName, code_for
-from mediamill.operations.video._codecs import CODECS, CodecName, Container, VideoCode
+from mediamill.operations.video._codecs import CODECS, CodecName, Container, Preset, VideoCode
 from mediamill.operations.video._geometry import Size
 from mediamill.operations.video._params import CodingJob, parse_bitrate
 from mediamill.protocol.errors import InvalidJob
@@ -12,7 +15,10 @@ from mediamill.protocol.errors import InvalidJob
 SDR = Colour(primaries=1, transfer=1, matrix=1, range=1)
 """BT.709, what every player assumes."""
 
-_RGB = 0
+_FAST: Preset = "veryfast"
+_HD_HEIGHT = 720
+"""From which height on players take pictures that say nothing for BT.709."""
+
 _SOUNDS: dict[Container, tuple[AudioCodecName, ...]] = {
     "mp4": ("aac", "mp3", "opus", "flac"),
     "mov": ("aac", "mp3", "flac"),
@@ -22,7 +28,7 @@ _SOUNDS: dict[Container, tuple[AudioCodecName, ...]] = {
 """What sound each container holds that players take; the first is the usual one."""
 
 
-def video_code(job: CodingJob, facts: VideoFacts, size: Size) -> VideoCode:
+def video_code(job: CodingJob, facts: VideoFacts, size: Size, *, fast: bool = False) -> VideoCode:
     """Return how the picture is coded.
 
     Ten bits and HDR stay where the coding has them, else they become eight bits of BT.709.
@@ -31,6 +37,7 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size) -> VideoCode:
         job: What is asked for.
         facts: The film.
         size: What it is scaled to.
+        fast: Whether speed matters more than size, where the job names no preset.
     """
     codec = CODECS[job.coding]
     depth = 10 if facts.depth > 8 and 10 in codec.formats else 8
@@ -43,8 +50,9 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size) -> VideoCode:
         rate=Fraction(job.fps).limit_denominator(1001) if job.fps else None,
         crf=crf,
         bitrate=bitrate,
-        preset=job.preset or codec.preset,
+        preset=job.preset or (_FAST if fast else codec.preset),
         colour=out_colour(facts, depth),
+        signed=not job.strip_metadata,
     )
 
 
@@ -52,9 +60,14 @@ def out_colour(facts: VideoFacts, depth: int) -> Colour:
     """Return the colours a film is coded in at a depth."""
     if facts.colour.hdr is not None and depth == 8:
         return SDR
-    if facts.colour.matrix == _RGB:
-        return Colour(primaries=facts.colour.primaries, transfer=facts.colour.transfer, matrix=1, range=1)
-    return facts.colour
+    colour = facts.colour
+    if colour.matrix == RGB:
+        named = (1 if one == UNSPECIFIED else one for one in (colour.primaries, colour.transfer))
+        return Colour(primaries=next(named), transfer=next(named), matrix=1, range=1)
+    if colour.matrix == UNSPECIFIED and facts.height >= _HD_HEIGHT:
+        # Made smaller, it would be taken for BT.601.
+        return structs.replace(colour, primaries=1, transfer=1, matrix=1)
+    return colour
 
 
 def sound_of(facts: MediaFacts, track: int | None) -> AudioFacts | None:
@@ -75,7 +88,7 @@ def sound_of(facts: MediaFacts, track: int | None) -> AudioFacts | None:
     return facts.audio[track - 1]
 
 
-def audio_code(job: CodingJob, sound: AudioFacts | None, container: Container) -> AudioCode | str | None:
+def audio_code(job: CodingJob, sound: AudioFacts | None, container: Container) -> AudioCode | Literal["copy"] | None:
     """Return how the sound is coded: `copy` where it may stay as it is, None where there is none.
 
     Raises:
@@ -85,9 +98,9 @@ def audio_code(job: CodingJob, sound: AudioFacts | None, container: Container) -
         return None
     allowed = _SOUNDS[container]
     bitrate = parse_bitrate(job.audio_bitrate, "audio_bitrate")
-    fits = any(DECODERS[name] == sound.codec for name in allowed)
-    if job.audio_codec == "copy" or (job.audio_codec is None and bitrate is None and fits):
-        if not fits:
+    held = fits(sound, container)
+    if job.audio_codec == "copy" or (job.audio_codec is None and bitrate is None and held):
+        if not held:
             raise InvalidJob(
                 f"{container} does not hold the film's {sound.codec} sound.",
                 field="audio_codec",
@@ -104,6 +117,16 @@ def audio_code(job: CodingJob, sound: AudioFacts | None, container: Container) -
             expected="one of " + ", ".join(allowed),
         )
     return code_for(name, bitrate, sample_rate=sound.sample_rate, layout=sound.layout, channels=sound.channels)
+
+
+def fits(sound: AudioFacts, container: Container) -> bool:
+    """Return whether a container holds a sound track as it is."""
+    return any(DECODERS[name] == sound.codec for name in _SOUNDS[container])
+
+
+def usual_sound(container: Container) -> AudioCodecName:
+    """Return the coding of sound that a container usually has."""
+    return _SOUNDS[container][0]
 
 
 def is_tone_mapped(facts: VideoFacts, code: VideoCode) -> bool:

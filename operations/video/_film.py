@@ -10,6 +10,7 @@ from typing import Any
 
 from mediamill.operations.contract import Context, Stream
 from mediamill.operations.streams._ahead import ahead
+from mediamill.operations.streams._cover import read_covers
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts
 from mediamill.operations.streams._mux import carry_tags, muxer
@@ -52,12 +53,13 @@ def make_films(
         MediaError: The source cannot be decoded, or an output cannot be written.
     """
     span = span or Span(start=facts.start)
+    covers = read_covers(stream, facts)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
         sinks = []
         for recipe in recipes:
             container = stack.enter_context(muxer(recipe.path, recipe.format))
             carry_tags(source, container, strip=recipe.strip, shift=span.start)
-            sinks.append(Sink(recipe, container, source, facts.video, sound, ctx.threads))
+            sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
         items = stack.enter_context(ahead(_items(reader, sinks)))
         for index, kind, item in items:
@@ -89,5 +91,5 @@ def _wanted(recipes: Sequence[Recipe], facts: MediaFacts, sound: AudioFacts | No
     return Wanted(
         video=facts.video.index if facts.video is not None and pictures else None,
         audio=index if sounds else None,
-        copied=(index,) if copies and index is not None else (),
+        copied=(*((index,) if copies and index is not None else ()), *facts.subtitles),
     )

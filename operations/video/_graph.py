@@ -1,14 +1,18 @@
 """FFmpeg's filters between decoder and encoder: one graph per kind of picture that comes in.
 
 A film may change its size or pixel format on the way, so a graph belongs to the frames it was made for, and is made
-anew when others come.
+anew when others come: those are first made like the ones the chain of filters is for, with bars where their shape
+differs. Frames of two fields are made progressive from the first one on that says it is one; the filter leaves those
+between them that are progressive as they are.
 """
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from typing import Any
 
 from mediamill.operations.streams._av import av
+from mediamill.operations.streams._facts import VideoFacts
+
+_DEINTERLACE = "bwdif=mode=send_frame:deint=interlaced"
 
 
 class VideoFilter:
@@ -16,23 +20,29 @@ class VideoFilter:
 
     Args:
         chain: The filters, each as FFmpeg writes it: `scale=640:360`.
-        tick: The time base of the frames' times, in seconds.
-        pixel: The shape of their pixels, width to height.
+        facts: The film they are for.
         threads: How many threads filters may use.
+
+    Attributes:
+        deinterlaced: Whether frames of two fields came.
+        changed: Whether the film changed its size.
     """
 
-    def __init__(self, chain: Sequence[str], tick: Fraction, pixel: Fraction, threads: int) -> None:
+    def __init__(self, chain: Sequence[str], facts: VideoFacts, threads: int) -> None:
         self._chain = chain
-        self._tick = tick
-        self._pixel = pixel
+        self._facts = facts
         self._threads = threads
         self._key: tuple[object, ...] = ()
         self._source: Any = None
         self._sink: Any = None
+        self.deinterlaced = False
+        self.changed = False
 
     def send(self, frame: Any) -> Iterator[Any]:
         """Send one frame through; yield what comes out, each frame with its own `time_base`."""
-        key = (frame.width, frame.height, frame.format.name, int(frame.colorspace), int(frame.color_range))
+        self.deinterlaced = self.deinterlaced or bool(frame.interlaced_frame)
+        colours = int(frame.colorspace), int(frame.color_range)
+        key = (frame.width, frame.height, frame.format.name, *colours, self.deinterlaced)
         if key != self._key:
             yield from self.flush()
             self._build(frame)
@@ -53,11 +63,11 @@ class VideoFilter:
         graph = library.filter.Graph()
         graph.threads = self._threads
         arguments = (
-            f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base={self._tick}:"
-            f"pixel_aspect={self._pixel}:colorspace={int(frame.colorspace)}:range={int(frame.color_range)}"
+            f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base={self._facts.tick}:"
+            f"pixel_aspect={self._facts.pixel}:colorspace={int(frame.colorspace)}:range={int(frame.color_range)}"
         )
         node = self._source = graph.add("buffer", arguments)
-        for step in self._chain:
+        for step in (*self._alike(frame), *self._chain):
             name, _, options = step.partition("=")
             following = graph.add(name, options or None)
             node.link_to(following)
@@ -66,6 +76,20 @@ class VideoFilter:
         node.link_to(self._sink)
         graph.configure()
         self._graph = graph
+
+    def _alike(self, frame: Any) -> Iterator[str]:
+        """Yield what makes a frame progressive, and like those the chain is for."""
+        if self.deinterlaced:
+            yield _DEINTERLACE
+        facts = self._facts
+        if (frame.width, frame.height) != (facts.width, facts.height):
+            self.changed = True
+            size = f"{facts.width}:{facts.height}"
+            yield f"scale={size}:flags=bicubic+accurate_rnd:force_original_aspect_ratio=decrease"
+            yield f"pad={size}:-1:-1"
+            yield "setsar=1" if facts.pixel == 1 else f"setsar={facts.pixel.numerator}/{facts.pixel.denominator}"
+        if frame.format.name != facts.pixel_format:
+            yield f"format={facts.pixel_format}"
 
     def _pulled(self) -> Iterator[Any]:
         library = av()

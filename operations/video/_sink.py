@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from mediamill.operations.streams._av import av, output_error
-from mediamill.operations.streams._facts import AudioFacts, VideoFacts
+from mediamill.operations.streams._companions import Companions
+from mediamill.operations.streams._cover import Cover
+from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts
 from mediamill.operations.streams._mux import carry_stream_tags, copied_stream
 from mediamill.operations.streams._reader import Kind
 from mediamill.operations.streams._sound import AudioCode, AudioFilter, add_audio
 from mediamill.operations.video._chain import Chain
-from mediamill.operations.video._codecs import CODECS, VideoCode, set_up_encoder
+from mediamill.operations.video._codecs import CODECS, VideoCode, set_up_encoder, without_settings
 from mediamill.operations.video._graph import VideoFilter
 
 if TYPE_CHECKING:
@@ -49,8 +51,9 @@ class Sink:
         recipe: What it is.
         container: Where it is written, empty.
         source: Where it comes from.
-        video: The source's picture.
+        facts: What the source is.
         audio: The source's sound track.
+        covers: The source's covers.
         threads: How many a filter or encoder may use.
     """
 
@@ -59,13 +62,16 @@ class Sink:
         recipe: Recipe,
         container: "OutputContainer",
         source: "InputContainer",
-        video: VideoFacts | None,
+        facts: MediaFacts,
         audio: AudioFacts | None,
+        covers: tuple[Cover, ...],
         threads: int,
     ) -> None:
         self._container = container
         self._recipe = recipe
-        self._last: dict[str, int] = {}
+        self._last_time: int | None = None
+        self._lengths: dict[int, int] = {}
+        self._begun = False
         self.frames = 0
         self.ended = 0.0
         """Seconds, of the longest stream."""
@@ -74,10 +80,24 @@ class Sink:
         self._video: Any = None
         self._audio: Any = None
         self._copied: Any = None
-        if recipe.video is not None and video is not None:
-            self._add_video(recipe.video, source.streams[video.index], video, threads)
+        self._copied_index = -1
+        if recipe.video is not None and facts.video is not None:
+            self._add_video(recipe.video, source.streams[facts.video.index], facts.video, threads)
         if audio is not None and recipe.audio is not None:
             self._add_audio(recipe.audio, source.streams[audio.index])
+        self.companions = Companions(source, container, facts, recipe.format, covers, strip=recipe.strip)
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What was done that the job did not ask for, and what had to stay behind."""
+        found = dict(self._recipe.chain.notes)
+        if self._video is not None and self._video_filter.deinterlaced:
+            found["deinterlaced"] = True
+        if self._video is not None and self._video_filter.changed:
+            found["size_changed"] = True
+        if self.companions.dropped:
+            found["dropped"] = self.companions.dropped
+        return found
 
     def filtered(self, kind: Kind, item: Any) -> Iterator[Any]:
         """Send a frame through the output's filters; packets pass."""
@@ -85,7 +105,7 @@ class Sink:
             yield from self._video_filter.send(item)
         elif kind == "audio" and self._audio is not None:
             yield from self._audio_filter.send(item)
-        elif kind == "copy" and self._copied is not None:
+        elif kind == "copy":
             yield item
 
     def flushed(self) -> Iterator[tuple[Kind, Any]]:
@@ -102,8 +122,7 @@ class Sink:
             MediaError: The encoder refuses or there is no room.
         """
         if kind == "copy":
-            item.stream = self._copied
-            self._write([item])
+            self._copy(item)
         elif kind == "video":
             self._take_picture(item)
         else:
@@ -123,11 +142,12 @@ class Sink:
         set_up_encoder(stream, code, tick=tick, rate=rate, threads=threads)
         carry_stream_tags(original, stream, strip=self._recipe.strip)
         self._video = stream
-        self._video_filter = VideoFilter(self._recipe.chain.filters, facts.tick, facts.pixel, threads)
+        self._video_filter = VideoFilter(self._recipe.chain.filters, facts, threads)
 
     def _add_audio(self, code: AudioCode | Literal["copy"], original: Any) -> None:
         if code == "copy":
             self._copied = copied_stream(self._container, original, strip=self._recipe.strip)
+            self._copied_index = original.index
             return
         self._audio = add_audio(self._container, code)
         carry_stream_tags(original, self._audio, strip=self._recipe.strip)
@@ -135,12 +155,28 @@ class Sink:
 
     def _take_picture(self, frame: Any) -> None:
         frame.pict_type = 0  # the encoder decides what is a key frame, not the source's
-        at = round(frame.pts * frame.time_base / self._video.codec_context.time_base)
-        if at <= self._last.get("video", -(1 << 62)):
+        tick = self._video.codec_context.time_base
+        at = round(frame.pts * frame.time_base / tick)
+        if self._last_time is not None and at <= self._last_time:
             return
-        self._last["video"] = at
+        self._last_time = at
+        if frame.duration:  # encoders forget it, and with it how long the last picture stands
+            self._lengths[at] = round(frame.duration * frame.time_base / tick)
         self.frames += 1
         self._encode(self._video, frame)
+
+    def _copy(self, packet: Any) -> None:
+        """Write a packet as it is, and leave its times as they were for other outputs."""
+        times = packet.pts, packet.dts, packet.duration, packet.time_base
+        if packet.stream.index == self._copied_index:
+            packet.stream, made, origin = self._copied, packet, packet.stream
+        else:
+            made, origin = self.companions.packet(packet), packet.stream
+        if made is not None:
+            self._write([made])
+        packet.stream = origin
+        packet.time_base = times[3]
+        packet.pts, packet.dts, packet.duration = times[:3]
 
     def _encode(self, stream: Any, frame: Any) -> None:
         try:
@@ -150,7 +186,14 @@ class Sink:
         self._write(packets)
 
     def _write(self, packets: list[Any]) -> None:
+        if not self._begun:
+            self._begun = True
+            self._write(self.companions.first)
         for packet in packets:
+            if packet.stream is self._video:
+                packet.duration = self._lengths.pop(packet.pts, packet.duration)
+                if self._recipe.strip and not self.shown:
+                    packet = without_settings(packet)
             if packet.pts is not None and packet.time_base:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 self.ended = max(self.ended, end)

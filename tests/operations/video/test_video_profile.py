@@ -1,0 +1,138 @@
+import av
+import numpy as np
+import pytest
+
+from mediamill.operations.video import video_profile
+
+LIMITS = {"web-low": (854, 480, 1_000_000), "web-mid": (1280, 720, 2_500_000), "web-high": (1920, 1080, 5_000_000)}
+
+
+@pytest.fixture(scope="module")
+def hd(tmp_path_factory):
+    """Return a function that writes a noisy film of a size, which no encoder gets small."""
+    folder = tmp_path_factory.mktemp("hd")
+
+    def made(width, height, frames=4, noise=0):
+        path = folder / f"{width}x{height}-{noise}.mp4"
+        if path.exists():
+            return path
+        rng = np.random.default_rng(1)
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "10"})
+            stream.width, stream.height = width, height
+            for index in range(frames):
+                grey = np.full((height * 3 // 2, width), 128, np.uint8)
+                grey[:height] = np.linspace(16, 235, width, dtype=np.uint8)
+                if noise:
+                    grey[:height] = np.clip(grey[:height] + rng.integers(-noise, noise, (height, width)), 16, 235)
+                frame = av.VideoFrame.from_ndarray(grey, format="yuv420p")
+                frame.pts = index
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return made
+
+
+def test_the_example(done, sample, tmp_path, seen):
+    fields = {key: value for key, value in video_profile.EXAMPLE.items() if key not in ("operation", "input")}
+    result = done("video_profile", input=sample("film.mp4"), **fields | {"output_dir": str(tmp_path)})
+    assert [output.path.rpartition("/")[2] for output in result.outputs] == ["film-web-low.mp4", "film-web-mid.mp4"]
+    for output in result.outputs:
+        film = seen(output.path)
+        assert (film.codec, film.size, len(film.frames), len(film.sounds)) == ("h264", (160, 120), 50, 1)
+
+
+@pytest.mark.parametrize(("size", "made"), [
+    ((1920, 1080), [(854, 480), (1280, 720), (1920, 1080)]),
+    ((1080, 1920), [(480, 854), (720, 1280), (1080, 1920)]),
+    ((1920, 800), [(854, 356), (1280, 534), (1920, 800)]),
+    ((640, 360), [(640, 360)] * 3),
+])  # fmt: skip
+def test_sizes_are_those_of_the_profile_and_never_larger(done, hd, tmp_path, seen, size, made):
+    result = done("video_profile", input=hd(*size), output_dir=tmp_path, profiles=list(LIMITS))
+    assert [seen(output.path).size for output in result.outputs] == made
+    assert [(output.width, output.height) for output in result.outputs] == made
+    assert [one["profile"] for one in result.metadata["profiles"]] == list(LIMITS)
+
+
+def test_the_bitrate_has_a_cap(done, hd, tmp_path):
+    source = hd(640, 360, 100, 60)
+    result = done("video_profile", input=source, output=tmp_path / "a.mp4", profile="web-low")
+    assert source.stat().st_size * 8 / 4 > 5_000_000
+    bits = (tmp_path / "a.mp4").stat().st_size * 8
+    # The cap holds over two seconds' worth of buffer that is full at the start.
+    assert bits <= 1_000_000 * (4 + 2) * 1.05
+    (report,) = result.metadata["profiles"]
+    assert report["max_bitrate"] == 1_000_000
+    assert report["crf"] > 0
+
+
+def test_an_easy_film_stays_far_below_the_cap(done, sample, tmp_path):
+    done("video_profile", input=sample("silent.mp4"), output=tmp_path / "a.mp4", profile="web-high")
+    assert (tmp_path / "a.mp4").stat().st_size < 20_000
+
+
+def test_the_index_comes_first(done, sample, tmp_path):
+    done("video_profile", input=sample("film.mp4"), output=tmp_path / "a.mp4", profile="web-low")
+    data = (tmp_path / "a.mp4").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize(("suffix", "codec", "sound"), [("mp4", "h264", "aac"), ("webm", "vp9", "opus")])
+def test_containers(done, sample, tmp_path, seen, suffix, codec, sound):
+    path = tmp_path / f"a.{suffix}"
+    done("video_profile", input=sample("sync.mp4"), output=path, profile="web-low")
+    film = seen(path)
+    assert (film.codec, film.sounds[0].codec) == (codec, sound)
+
+
+@pytest.mark.parametrize("name", ["turned-90.mp4", "wide-pixels.mp4", "uneven.mp4", "interlaced.mp4", "hdr10.mp4"])
+def test_hard_films_come_out_right(done, sample, tmp_path, seen, name):
+    result = done("video_profile", input=sample(name), output_dir=tmp_path, profiles=["web-low", "web-high"])
+    sizes = {"turned-90.mp4": (120, 160), "wide-pixels.mp4": (232, 120)}
+    for output, report in zip(result.outputs, result.metadata["profiles"], strict=True):
+        film = seen(output.path)
+        assert film.size == sizes.get(name, (160, 120))
+        assert len(film.frames) == report["frames"]
+        assert report.get("tone_mapped") == ("pq" if name == "hdr10.mp4" else None)
+        assert report.get("deinterlaced", False) == (name == "interlaced.mp4")
+
+
+def test_six_channels_stay_six(done, sample, tmp_path, seen):
+    done("video_profile", input=sample("surround.mp4"), output=tmp_path / "a.mp4", profile="web-low")
+    assert seen(tmp_path / "a.mp4").sounds[0].channels == 6
+
+
+def test_a_film_that_is_there_already_is_left_alone(done, sample, tmp_path):
+    (tmp_path / "film-web-low.mp4").write_bytes(b"mine")
+    fields = {"output_dir": tmp_path, "profiles": ["web-low", "web-mid"], "overwrite": "skip"}
+    result = done("video_profile", input=sample("film.mp4"), **fields)
+    assert (tmp_path / "film-web-low.mp4").read_bytes() == b"mine"
+    assert [output.skipped is True for output in result.outputs] == [True, False]
+    assert [one["profile"] for one in result.metadata["profiles"]] == ["web-mid"]
+
+
+@pytest.mark.parametrize(("fields", "field"), [
+    ({"output": "a.mp4"}, "profile"),
+    ({"output": "a.mp4", "profile": "web-low", "profiles": ["web-mid"]}, "profile"),
+    ({"output": "a.mp4", "profiles": ["web-mid"]}, "output"),
+    ({"output_dir": "a", "profiles": []}, "profiles"),
+    ({"output_dir": "a", "profiles": ["web-mid", "web-mid"]}, "profiles"),
+    ({"output_dir": "a", "profiles": ["web"]}, "profiles[0]"),
+    ({"output": "a.mp4", "profile": "4k"}, "profile"),
+    ({"output": "a.mp4", "profile": "web-low", "codec": "vp8"}, "codec"),
+    ({"output": "a.mp4", "profile": "web-low", "crf": 20}, "crf"),
+])  # fmt: skip
+def test_contradictions_are_refused(job, sample, fields, field):
+    result = job("video_profile", input=sample("film.mp4"), **fields)
+    assert (result.error_info.code, result.error_info.field) == ("invalid_job", field)
+
+
+def test_damaged_inputs(job, sample, tmp_path):
+    for name, code in (("no-index.mp4", "corrupt_input"), ("sound-only.mp4", "unsupported_format")):
+        result = job("video_profile", input=sample(name), output_dir=tmp_path, profiles=["web-low"])
+        assert result.error_info.code == code
+    assert list(tmp_path.iterdir()) == []
+    result = job("video_profile", input=sample("rotten.mp4"), output_dir=tmp_path, profiles=["web-low"])
+    assert result.metadata["damaged"]["decode_errors"] > 0
