@@ -57,11 +57,11 @@ class Stills:
         self._threads = threads
         self._chain = _chain(video, code, cube)
         self._bands = 4 if code.alpha else 3
-        self._filter = VideoFilter(self._chain, video.tick, video.pixel, threads)
+        self._filter = VideoFilter(self._chain, video, threads)
 
     def picture(self, shot: Shot) -> "pyvips.Image":
         """Return a frame as a picture in memory, RGB or RGBA."""
-        frame = self._single(shot) if not self._video.interlaced else self._progressive(shot)
+        frame = self._progressive(shot) if shot.frame.interlaced_frame else self._single(shot)
         pixels = frame.to_ndarray()
         height, width = pixels.shape[:2]
         image = vips().Image.new_from_memory(pixels.tobytes(), width, height, self._bands, "uchar")
@@ -73,7 +73,7 @@ class Stills:
 
     def _progressive(self, shot: Shot) -> Any:
         """Send a frame through between its neighbours, from whose fields its missing rows are guessed."""
-        path = VideoFilter(("bwdif=mode=send_frame", *self._chain), self._video.tick, self._video.pixel, self._threads)
+        path = VideoFilter(self._chain, self._video, self._threads)
         before, after = shot.around
         made = [out for one in (before, shot.frame, after) if one is not None for out in path.send(one)]
         made += path.flush()
