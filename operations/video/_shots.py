@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.streams._av import av
+from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import VideoFacts
 
@@ -58,6 +59,7 @@ class Shots:
         container: The film.
         video: Its picture.
         start: What the film's clock shows at its start, in seconds.
+        format_name: The container's name, as sniffed.
         damage: Counts what cannot be decoded.
         threads: How many the decoder may use.
         check: Is called between packets and raises where the job is to stop.
@@ -68,6 +70,7 @@ class Shots:
         container: "InputContainer",
         video: VideoFacts,
         start: float,
+        format_name: str,
         damage: Damage,
         threads: int,
         check: Callable[[], None],
@@ -79,8 +82,11 @@ class Shots:
         self._first = min(video.start, start) if video.start else start
         self._damage = damage
         self._check = check
-        self._context = self._stream.codec_context
+        self._format = format_name
+        self._clock = Clock(format_name)
+        self._context: Any = self._stream.codec_context
         self._context.thread_type, self._context.thread_count = "AUTO", threads
+        self._exact = not video.interlaced and not self._clock.guesses
         self._seekable = self._rewind()
 
     def at(self, times: Sequence[float]) -> Iterator[tuple[int, Shot]]:
@@ -94,7 +100,7 @@ class Shots:
         order = sorted(range(len(times)), key=times.__getitem__)
         for group in self._groups([times[index] for index in order]):
             indices, order = order[: len(group)], order[len(group) :]
-            run = _Run([self._ticks(time) for time in group], exact=not self._video.interlaced)
+            run = _Run([self._ticks(time) for time in group], exact=self._exact)
             for number, frame, around in self._run(run):
                 yield indices[number], self._shot(frame, around)
 
@@ -125,7 +131,7 @@ class Shots:
             references: Whether frames nothing refers to may be left out.
         """
         first, last = self._ticks(start), self._ticks(end) if math.isfinite(end) else math.inf
-        self._context.skip_frame = "NONREF" if references else "DEFAULT"
+        self._context.skip_frame = "NONREF" if references and self._exact else "DEFAULT"
         before = None
         for packet in self._and_end(self._from(first)):
             for frame in self._decoded(packet):
@@ -165,13 +171,21 @@ class Shots:
             self._context.skip_frame = "DEFAULT" if run.needed else "NONREF"
             for frame in self._decoded(packet):
                 yield from run.take(frame)
-            if run.is_done:
+            if run.is_done and run.open_end is None:
                 return
             if run.is_covered:
                 break
         for frame in self._decoded(None):
             yield from run.take(frame)
         yield from run.rest()
+        if run.open_end is not None:
+            self._hold_against_end(run)
+
+    def _hold_against_end(self, run: "_Run") -> None:
+        """Note where the file ended before a time that its header says it lasts to."""
+        frame = run.open_end
+        ended = (frame.pts + (frame.duration or 0)) * self._video.tick
+        self._damage.ended(float(ended) - self._start, float(run.ticks[-1] * self._video.tick) - self._start)
 
     def _from(self, tick: float) -> Iterator[Any]:
         """Return packets from the last key frame that is shown no later than a tick."""
@@ -201,6 +215,7 @@ class Shots:
         return self._seek(self._first - _BEFORE) or self._seek(self._first)
 
     def _seek(self, seconds: float) -> bool:
+        self._clock = Clock(self._format)
         try:
             self._container.seek(math.floor(seconds * av().time_base + 1), backward=True)
         except av().FFmpegError:  # what cannot be sought is read on from where it is
@@ -226,11 +241,16 @@ class Shots:
         yield None
 
     def _decoded(self, packet: Any) -> list[Any]:
+        if packet is not None:
+            self._clock.fed(packet)
         try:
             frames = self._context.decode(packet)
         except av().FFmpegError as error:
+            self._clock.failed()
             self._damage.note(error)
             return []
+        for frame in frames:
+            self._clock.set(frame)
         return [frame for frame in frames if frame.pts is not None]
 
     def _ticks(self, time: float) -> int:
@@ -252,6 +272,8 @@ class _Run:
         self.ticks = ticks
         self.needed = True
         """Whether the packet just given has to be decoded for its own picture."""
+        self.open_end: Any = None
+        """The frame given because none follows it, once it is."""
         self._exact = exact
         self._given = 0
         self._covered = 0
@@ -289,6 +311,7 @@ class _Run:
             yield self._give(self._last, (self._before, frame))
         until = self._until.get(frame.pts)
         if self._exact and until is not None:
+            self.open_end = frame if until == math.inf else None
             while not self.is_done and self.ticks[self._given] < until:
                 yield self._give(frame)
         self._before, self._last = self._last, frame
@@ -296,6 +319,7 @@ class _Run:
     def rest(self) -> Iterator[tuple[int, Any, tuple[Any, Any]]]:
         """Yield the last frame for the ticks that are left: the file ends there, or what should follow is damaged."""
         while not self.is_done and self._last is not None:
+            self.open_end = self._last
             yield self._give(self._last, (self._before, None))
 
     def _give(self, frame: Any, around: tuple[Any, Any] = (None, None)) -> tuple[int, Any, tuple[Any, Any]]:

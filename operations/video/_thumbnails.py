@@ -126,7 +126,15 @@ def carry_out(job: StillJob, prepared: Prepared, ctx: Context) -> dict[str, Any]
             frame = first_frame(container, container.streams[prepared.video.index])
             taken: Iterator[tuple[int, Shot]] = ((index, Shot(0.0, frame)) for index in range(len(prepared.parts)))
         else:
-            shots = Shots(container, prepared.video, prepared.facts.start, damage, ctx.threads, ctx.check)
+            shots = Shots(
+                container,
+                prepared.video,
+                prepared.facts.start,
+                prepared.facts.format,
+                damage,
+                ctx.threads,
+                ctx.check,
+            )
             taken = _taken(job, prepared, shots)
         write = _write_sheets if prepared.layout is not None else _write_pictures
         told = write(prepared, taken, maker, claimed, ctx)
@@ -143,7 +151,9 @@ def _taken(job: StillJob, prepared: Prepared, shots: Shots) -> Iterator[tuple[in
     """Yield the frame of each part, with the part's index."""
     if is_auto(job):
         best = most_telling(shots, prepared.duration)
-        if best is not None:
+        if best is not None and best.shot.frame.interlaced_frame:
+            yield from shots.at([best.shot.time])  # with its neighbours
+        elif best is not None:
             yield 0, best.shot
         return
     black: list[tuple[int, Shot]] = []

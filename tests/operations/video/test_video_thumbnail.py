@@ -580,6 +580,12 @@ class TestFiles:
         picture, result = taken(sample(name), timestamp=1.9)
         assert result.outputs[0].timestamp == pytest.approx(last, abs=0.002)
         assert distance(picture, rgb(frame)) < 3
+        assert result.metadata["damaged"]["missing_seconds"] == pytest.approx(1.9 - last - 0.04, abs=0.03)
+
+    def test_a_film_that_is_whole_misses_nothing(self, taken, sample):
+        for name in ("film.mp4", "film.mkv", "uneven.mp4", "one-frame.mp4"):
+            _, result = taken(sample(name), timestamp="100%")
+            assert "damaged" not in result.metadata
 
     def test_damage_is_counted_or_fatal(self, taken, code, sample, tmp_path):
         _, result = taken(sample("rotten.mp4"), timestamp=1.9)
