@@ -24,7 +24,7 @@ class Params(Job, frozen=True, kw_only=True, tag="probe", forbid_unknown_fields=
 
 def plan(params: Params, ctx: Context) -> Plan:
     """Nothing is written and next to nothing is spent."""
-    ctx.read(params.input)
+    ctx.open(params.input)
     return Plan()
 
 
@@ -38,22 +38,22 @@ def run(params: Params, ctx: Context) -> Metadata:
     Raises:
         CorruptInput: Its headers make no sense.
     """
-    opened = ctx.read(params.input)
+    stream = ctx.open(params.input)
     found = {
-        "path": None if opened.path is None else text(opened.path),
-        "kind": opened.kind.medium,
-        "format": opened.kind.format or None,
-        "description": opened.kind.description,
-        "size_bytes": len(opened.data),
+        "path": None if stream.path is None else text(stream.path),
+        "kind": stream.kind.medium,
+        "format": stream.kind.format or None,
+        "description": stream.kind.description,
+        "size_bytes": stream.size,
     }
-    if opened.kind.medium == "image" and opened.kind.format != "jxl":
-        return found | _picture(opened, ctx)
-    if opened.kind.medium in ("video", "audio"):
-        from mediamill.operations.general._streams import describe_streams
+    if stream.kind.medium == "image" and stream.kind.format != "jxl":
+        return found | _picture(ctx.read(params.input), ctx)
+    if stream.kind.medium in ("video", "audio"):
+        from mediamill.operations.streams._describe import describe
 
-        return found | describe_streams(opened)
-    if opened.kind.format == "pdf":
-        return found | _document(opened)
+        return found | describe(stream, ctx.limits)
+    if stream.kind.format == "pdf":
+        return found | _document(ctx.read(params.input))
     return found
 
 

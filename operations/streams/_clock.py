@@ -17,15 +17,18 @@ class Clock:
 
     Args:
         format_name: The container's name, as sniffed.
+
+    Attributes:
+        guesses: Whether frames' own times are of no use.
     """
 
     def __init__(self, format_name: str) -> None:
-        self._guesses = format_name in _ORDERED
+        self.guesses = format_name in _ORDERED
         self._waiting: list[int] = []
 
     def fed(self, packet: Any) -> None:
         """Note a packet that goes to the decoder."""
-        if self._guesses and packet.size and packet.dts is not None:
+        if self.guesses and packet.size and packet.dts is not None:
             heapq.heappush(self._waiting, packet.dts)
 
     def failed(self) -> None:
@@ -35,5 +38,5 @@ class Clock:
 
     def set(self, frame: Any) -> None:
         """Correct the time of a frame that came out of the decoder."""
-        if self._guesses and self._waiting:
+        if self.guesses and self._waiting:
             frame.pts = heapq.heappop(self._waiting)

@@ -212,6 +212,19 @@ def read_facts(container: "InputContainer", stream: Stream, limits: Limits, *, p
     )
 
 
+def look_at_cover(stream: Stream, facts: MediaFacts, limits: Limits) -> VideoFacts | None:
+    """Return what the first picture attached to a film or sound is; None where there is none.
+
+    Raises:
+        CorruptInput: It cannot be decoded.
+        LimitExceeded: It is larger than any may be.
+    """
+    if not facts.covers:
+        return None
+    with demuxer(stream) as container:
+        return _video(container, container.streams[facts.covers[0]], limits)
+
+
 def is_cover(stream: Any) -> bool:
     """Return whether a video stream is a picture attached to a sound or film."""
     return bool(int(stream.disposition) & _ATTACHED_PICTURE)
@@ -224,7 +237,7 @@ def _known(stream: Any) -> bool:
 def _video(container: "InputContainer", stream: Any, limits: Limits) -> VideoFacts:
     context = stream.codec_context
     _check_size(context.width, context.height, limits)
-    frame = _first_frame(container, stream)
+    frame = first_frame(container, stream)
     _check_size(frame.width, frame.height, limits)
     side = {name: bytes(item) for name in _SIDE_DATA if (item := frame.side_data.get(name)) is not None}
     pixel = stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1)
@@ -274,7 +287,12 @@ def _layout(layout: Any) -> str:
     return _USUAL_LAYOUTS.get(layout.nb_channels, name) if name.endswith(" channels") else name
 
 
-def _first_frame(container: "InputContainer", stream: Any) -> Any:
+def first_frame(container: "InputContainer", stream: Any) -> Any:
+    """Decode the first picture of a stream of a container that was just opened.
+
+    Raises:
+        CorruptInput: There is none.
+    """
     stream.codec_context.thread_type = "SLICE"  # threads over frames would read far ahead for one frame
     error: MediaError | None = None
     for packet in _packets(container, stream):

@@ -40,10 +40,17 @@ def tone_map(facts: VideoFacts, code: VideoCode) -> Iterator[str | None]:
     if not is_tone_mapped(facts, code):
         yield None
         return
+    with table(facts.colour) as path:
+        yield path
+
+
+@contextlib.contextmanager
+def table(colour: Colour) -> Iterator[str]:
+    """Give the path of the table that brings HDR of some colours down, for as long as it is needed."""
     descriptor, path = tempfile.mkstemp(prefix="mediamill-", suffix=".cube")
     try:
         with os.fdopen(descriptor, "w") as file:
-            file.write(cube(facts.colour))
+            file.write(cube(colour))
         yield path
     finally:
         os.unlink(path)

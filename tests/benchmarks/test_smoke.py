@@ -48,6 +48,7 @@ WORK = {
     "png": 4,
     "resize": 3,
     "throughput": 5,
+    "thumbnails": 4,
 }
 """How many rows each case has, at the quick setting."""
 
@@ -58,7 +59,7 @@ WITH_PEER = {
     ("equal_avif", "equal_jpeg", "equal_webp", "ladder", "oneshot", "png", "resize", "throughput"), "nodejs.org"
 )
 """What has to be installed for the cases that have a peer."""
-WITH_FFMPEG = ("loudness",)
+WITH_FFMPEG = ("loudness", "thumbnails")
 """Cases whose peer is FFmpeg's program, which a package brings; each is measured alone, too."""
 PEERLESS = tuple(name for name in WORK if name not in (*WITH_PEER, *WITH_FFMPEG))
 
@@ -95,7 +96,7 @@ def test_there_is_a_test_for_every_case() -> None:
 
 @pytest.mark.parametrize("name", sorted(WORK))
 def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
-    text, facts = report(tmp_path, name, **without_node(tmp_path))
+    text, facts = report(tmp_path, name, "--ffmpeg", str(tmp_path / "none"), **without_node(tmp_path))
     assert not facts["failures"]
     assert len(facts["rows"]) == WORK[name]
     for row in facts["rows"]:
