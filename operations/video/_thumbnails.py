@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.contract import Context, Plan, Stream, Target
-from mediamill.operations.images._encode import DEFAULT_QUALITY, EFFORTS, Encoding, check_side, same_look
+from mediamill.operations.images._effort import EFFORTS
+from mediamill.operations.images._encode import DEFAULT_QUALITY, Encoding, check_side, same_look
 from mediamill.operations.images._geometry import fit
 from mediamill.operations.images._params import EXTENSIONS
 from mediamill.operations.images._picture import Picture, encoded
