@@ -27,6 +27,7 @@ EXAMPLE: dict[str, Any] = {
     "level": "lossy",
 }
 LANE = "long"
+TELLS_NAMES = True
 
 Inputs = Annotated[
     tuple[Source, ...], Meta(min_length=1, max_length=10_000, description="The files, each made smaller on its own.")

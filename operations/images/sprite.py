@@ -37,6 +37,7 @@ EXAMPLE: dict[str, Any] = {
     "output": "out/icons.png",
     "cell_size": 64,
 }
+TELLS_NAMES = True
 _WORKING_BYTES = 24
 """What decoding a picture, or encoding the sprite, holds per pixel, on the safe side."""
 

@@ -459,6 +459,13 @@ def test_in_place_does_not_touch_what_stays(done, sample, tmp_path):
     assert (source.stat().st_ino, source.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_inline_files_of_one_format_and_size_are_told_apart(done, sample, pixels, distance):
+    names = ("orientation-2.jpg", "orientation-3.jpg")
+    result = done("optimize", inputs=[str(sample(name)) for name in names], inline=True)
+    for name, output in zip(names, result.outputs, strict=True):
+        assert distance(pixels(io.BytesIO(output.data_base64)), pixels(sample(name))) == 0
+
+
 def test_inline_data(done, sample, tmp_path):
     data = base64.b64encode(sample("p3.jpg").read_bytes()).decode()
     result = done("optimize", input={"data_base64": data}, inline=True)
