@@ -77,6 +77,25 @@ def fit(
     return Fit((max(scaled[0], size[0]), max(scaled[1], size[1])), size), shrink < 1
 
 
+def fit_share(
+    source: Size, percent: float, *, max_height: int | None = None, upscale: bool = False
+) -> tuple[Fit, bool]:
+    """Work out the geometry of a share of the sides, each rounded by itself: a line of pixels gets shorter, too.
+
+    Args:
+        source: The upright picture.
+        percent: Of both sides.
+        max_height: The highest the output may be.
+        upscale: Whether the picture may grow.
+
+    Returns:
+        As `fit` does.
+    """
+    capped = percent > 100 and not upscale
+    scaled = source if capped else _scaled(source, percent / 100, (0, 0))
+    return _lowered(source, scaled, max_height), capped
+
+
 def _fit_side(
     source: Size, width: int | None, height: int | None, max_height: int | None, upscale: bool
 ) -> tuple[Fit, bool]:
@@ -87,9 +106,13 @@ def _fit_side(
         ratio, box = height / source[1], (0, height)
     capped = ratio > 1 and not upscale
     scaled = source if capped else _scaled(source, ratio, box)
+    return _lowered(source, scaled, max_height), capped
+
+
+def _lowered(source: Size, scaled: Size, max_height: int | None) -> Fit:
     if max_height is not None and scaled[1] > max_height:
         scaled = _scaled(source, max_height / source[1], (0, max_height))
-    return Fit(scaled, scaled), capped
+    return Fit(scaled, scaled)
 
 
 def _scaled(source: Size, ratio: float, box: Size) -> Size:

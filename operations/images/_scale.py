@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from mediamill.operations.contract import Context
 from mediamill.operations.images import _resample
-from mediamill.operations.images._geometry import Fit, Fitting, Position, Share, Size, fit
+from mediamill.operations.images._geometry import Fit, Fitting, Position, Share, Size, fit, fit_share
 from mediamill.operations.images._job import check_outputs
 from mediamill.operations.images._params import Filter, Side, parse_colour
 from mediamill.operations.images._picture import Picture, blamed, motion_of
@@ -95,10 +95,9 @@ class Resize(Step, frozen=True, kw_only=True, tag="resize", forbid_unknown_field
         return picture.each(lambda page: _resample.pad(page, one.size, background, alpha=True))
 
     def _fit(self, size: Size) -> Fit:
-        width, height = self.width, self.height
         if self.scale_percent is not None:
-            width = max(1, round(size[0] * self.scale_percent / 100))
-        return fit(size, width, height, how=self.fit, upscale=self.upscale)[0]
+            return fit_share(size, self.scale_percent, upscale=self.upscale)[0]
+        return fit(size, self.width, self.height, how=self.fit, upscale=self.upscale)[0]
 
     def _look(self) -> Look:
         has_focal = self.focal_x is not None or self.focal_y is not None

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from mediamill.operations.contract import Context, Metadata, Plan
-from mediamill.operations.images._geometry import Fit, Fitting, Position, Share, fit
+from mediamill.operations.images._geometry import Fit, Fitting, Position, Share, fit, fit_share
 from mediamill.operations.images._job import Prepared, carry_out, prepare
 from mediamill.operations.images._params import Filter, ImageJob, Side
 from mediamill.operations.images._resample import Look
@@ -112,11 +112,12 @@ def _prepare(params: Params, ctx: Context) -> Prepared:
 def _fits(params: Params, facts: Facts) -> tuple[list[Fit], bool]:
     """Work out each output once, in the order asked for; return whether any is smaller than asked for."""
     size, upscale = facts.size, params.upscale or facts.vector
+    if params.scale_percent is not None:
+        one, small = fit_share(size, params.scale_percent, max_height=params.max_height, upscale=upscale)
+        return [one], small
     wanted: list[tuple[int | None, int | None]] = [(params.width, params.height)]
     if params.widths is not None:
         wanted = [(width, None) for width in params.widths]
-    elif params.scale_percent is not None:
-        wanted = [(max(1, round(size[0] * params.scale_percent / 100)), None)]
     found = [
         fit(size, width, height, how=params.fit, max_height=params.max_height, upscale=upscale)
         for width, height in wanted
