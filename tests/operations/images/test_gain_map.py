@@ -103,8 +103,9 @@ def with_map(source, found):
     data = bytearray(source.read_bytes())
     own = _gain_map._second(bytes(data))
     index = data.index(b"MPF\0")
-    length = data.index(len(own).to_bytes(4, "big"), index)
-    data[length : length + 4] = len(found).to_bytes(4, "big")
+    order = "little" if data[index + 4 : index + 6] == b"II" else "big"
+    length = data.index(len(own).to_bytes(4, order), index)
+    data[length : length + 4] = len(found).to_bytes(4, order)
     return bytes(data).replace(own, found)
 
 
