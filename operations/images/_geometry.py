@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from mediamill.protocol.errors import InvalidJob
+
 Fitting = Literal["inside", "cover", "contain", "fill", "outside"]
 Position = Literal["center", "entropy", "attention", "focal"]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -29,6 +31,23 @@ class Fit(Struct, frozen=True):
 
     scaled: Size
     size: Size
+
+
+def check_focal(position: Position | None, x: float | None, y: float | None) -> None:
+    """Raise InvalidJob where a job names a focal point and something else to keep."""
+    if position not in (None, "focal") and (x is not None or y is not None):
+        raise InvalidJob(
+            f"position {position} and a focal point exclude each other.",
+            field="position",
+            received=position,
+            expected="focal, or no focal_x and focal_y",
+        )
+
+
+def kept(position: Position | None, x: float | None, y: float | None) -> tuple[Position, tuple[float, float]]:
+    """Return what a crop keeps, the center unless a job says otherwise, and the focal point."""
+    given = x is not None or y is not None
+    return position or ("focal" if given else "center"), (0.5 if x is None else x, 0.5 if y is None else y)
 
 
 def fit(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from mediamill.operations.contract import Context, Metadata, Plan
-from mediamill.operations.images._geometry import Fit, Fitting, Position, Share, fit, fit_share
+from mediamill.operations.images._geometry import Fit, Fitting, Position, Share, check_focal, fit, fit_share, kept
 from mediamill.operations.images._job import Prepared, carry_out, prepare
 from mediamill.operations.images._params import Filter, ImageJob, Side
 from mediamill.operations.images._resample import Look
@@ -74,13 +74,7 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="resize", forbid_unknown_f
                 field=given[1].partition("/")[0] if given else "widths",
                 expected="one of widths, scale_percent, width and/or height",
             )
-        if self.position not in (None, "focal") and (self.focal_x is not None or self.focal_y is not None):
-            raise InvalidJob(
-                f"position {self.position} and a focal point exclude each other.",
-                field="position",
-                received=self.position,
-                expected="focal, or no focal_x and focal_y",
-            )
+        check_focal(self.position, self.focal_x, self.focal_y)
         several = self.widths is not None and len(set(self.widths)) > 1
         if several and self.output is not None and not has_fields(self.output, "width", "height"):
             raise InvalidJob(
@@ -126,11 +120,5 @@ def _fits(params: Params, facts: Facts) -> tuple[list[Fit], bool]:
 
 
 def _look(params: Params) -> Look:
-    has_focal = params.focal_x is not None or params.focal_y is not None
-    return Look(
-        kernel=params.filter,
-        linear=params.linear_rgb,
-        sharpen=params.sharpen,
-        position=params.position or ("focal" if has_focal else "center"),
-        focal=(0.5 if params.focal_x is None else params.focal_x, 0.5 if params.focal_y is None else params.focal_y),
-    )
+    position, focal = kept(params.position, params.focal_x, params.focal_y)
+    return Look(kernel=params.filter, linear=params.linear_rgb, sharpen=params.sharpen, position=position, focal=focal)
