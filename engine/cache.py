@@ -26,7 +26,8 @@ _LIBRARIES = (
     "pyvips-binary", "pyvips", "av", "pillow", "pillow-heif", "pikepdf", "simplejpeg", "imagequant", "pyoxipng",
     "mozjpeg-lossless-optimization",
 )  # fmt: skip
-_PLACES = frozenset((*Job.__struct_fields__, "operation", "input", "inputs", "output", "output_dir", "name", "inline"))
+_ENVELOPE = frozenset((*Job.__struct_fields__, "operation", "inline"))
+_PLACES = frozenset(("input", "inputs", "output", "output_dir", "name"))
 _NOT_FACTS = frozenset(("path", "path_b64", "format", "width", "height", "size_bytes", "data_base64", "cached"))
 _ENTRY = "entry.json"
 TRIM_EVERY = 32
@@ -123,18 +124,18 @@ class Cache:
         return os.path.join(self._folder, key[:2], key)
 
 
-def cache_key(job: Job, targets: Sequence[Target], digests: Sequence[str]) -> str:
+def cache_key(job: Job, targets: Sequence[Target], digests: Sequence[str], *, named: bool = False) -> str:
     """Return the key of a job.
 
     Args:
         job: The typed job.
         targets: What it would write; their formats and sizes count, their places do not.
         digests: The SHA-256 of each input, in the order of reading.
+        named: Whether places count after all, because what is written or told holds names.
     """
     operation = str(job.__struct_config__.tag)
-    parameters = {
-        name: value for name, value in msgspec.to_builtins(job, order="sorted").items() if name not in _PLACES
-    }
+    hidden = _ENVELOPE if named else _ENVELOPE | _PLACES
+    parameters = {name: value for name, value in msgspec.to_builtins(job, order="sorted").items() if name not in hidden}
     shapes = [(target.format, target.width, target.height) for target in targets]
     recipe = msgspec.json.encode([_versions(), operation, parameters, shapes, list(digests)], order="sorted")
     return hashlib.sha256(recipe).hexdigest()

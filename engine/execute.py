@@ -73,7 +73,7 @@ def _run_cached(operation: Operation, job: Job, context: JobContext, settings: S
     context.remember()
     plan = operation.plan(job, context)
     digests = context.digests()
-    key = cache_key(job, plan.targets, digests)
+    key = cache_key(job, plan.targets, digests, named=operation.tells_names)
     cache = Cache(settings.cache_dir, settings.cache_bytes)
     hit = cache.find(key) if job.cache == "use" else None
     if hit is not None and len(hit.data) == len(plan.targets):

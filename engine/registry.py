@@ -36,6 +36,7 @@ class Operation(Struct, frozen=True, kw_only=True):
         summary: One line.
         example: A job that runs on the samples.
         lane: Whether its jobs are short or long.
+        tells_names: Whether what it writes or tells depends on how files are called.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     summary: str
     example: dict[str, Any]
     lane: Lane
+    tells_names: bool = False
     plan: Callable[[Any, Context], Plan] | None
     run: Callable[[Any, Context], Metadata] | None
     expand: Callable[[Any], SubJobs] | None
@@ -138,6 +140,7 @@ def _operation(name: str, medium: str, module: ModuleType) -> Operation:
         summary=module.SUMMARY,
         example=module.EXAMPLE,
         lane=getattr(module, "LANE", "short"),
+        tells_names=getattr(module, "TELLS_NAMES", False),
         plan=getattr(module, "plan", None),
         run=getattr(module, "run", None),
         expand=getattr(module, "expand", None),

@@ -7,7 +7,8 @@ An operation is one file in a medium's folder, named as the operation. It holds
 - `EXAMPLE`, one job that runs on a sample,
 - `plan(params, ctx) -> Plan`, what would be written and what it costs, from headers alone,
 - `run(params, ctx) -> Metadata`, the work,
-- and, where the default does not fit, `LANE`.
+- and, where the default does not fit, `LANE` and `TELLS_NAMES`, which is true where what is written or told depends on
+  how the files are called.
 
 An operation made of other jobs has `expand` and `collect` in the place of `plan` and `run`.
 """
@@ -73,10 +74,11 @@ class Stream(Struct, frozen=True, kw_only=True):
     kind: Kind
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class Target(Struct, frozen=True, kw_only=True, eq=False):
     """One output to be: where it goes, its format's long name and its size in pixels (0 where there is none).
 
-    An empty path means that the bytes are only returned inline.
+    An empty path means that the bytes are only returned inline. A target is equal to itself alone: two inline outputs
+    of one format and size differ in nothing else.
     """
 
     path: str

@@ -34,6 +34,8 @@ def report(names: Sequence[str], results: Sequence[Result]) -> None:
     for result in results:
         if isinstance(result.metadata, dict) and "totals" in result.metadata:
             sys.stdout.write("".join(f"{line}\n" for line in _savings(result.metadata)))
+        elif isinstance(result.metadata, dict) and "html_snippet" in result.metadata:
+            sys.stdout.write(f"\n{result.metadata['html_snippet']}\n")
         elif result.success and not result.outputs and isinstance(result.metadata, dict):
             sys.stdout.write(msgspec.json.format(msgspec.json.encode(result.metadata), indent=2).decode() + "\n")
     sys.stdout.flush()
@@ -67,7 +69,8 @@ def _savings(metadata: dict[str, Any]) -> Iterator[str]:
 
 def _change(counts: dict[str, Any]) -> str:
     before, after = counts["input_bytes"], counts["output_bytes"]
-    return f"{_bytes(before)} -> {_bytes(after)} (-{counts['saved_percent']:.1f} %)"
+    saved = f"-{counts['saved_percent']:.1f} %" if after < before else "the same"
+    return f"{_bytes(before)} -> {_bytes(after)} ({saved})"
 
 
 def _remark(name: str, result: Result) -> None:
@@ -76,6 +79,8 @@ def _remark(name: str, result: Result) -> None:
     for field, meaning in REMARKS.items():
         if result.metadata.get(field):
             sys.stderr.write(f"note: {text(name, 200)} {meaning}\n")
+    if result.metadata.get("verdict", "reached") != "reached":
+        sys.stderr.write(f"note: {text(name, 200)} cannot meet what was asked for; the output is the nearest to it\n")
 
 
 def _is_nameless(name: str, result: Result) -> bool:

@@ -12,6 +12,7 @@ from mediamill.protocol.results import text
 
 SUMMARY = "Say what a file is: kind, size, frames, duration, pages, colour."
 EXAMPLE: dict[str, Any] = {"operation": "probe", "input": "photo.jpg"}
+TELLS_NAMES = True
 
 _ENOUGH = 1 << 62
 

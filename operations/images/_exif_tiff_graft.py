@@ -14,13 +14,14 @@ def compression(data: bytes) -> int:
     return tree.number(tree.find("IFD0", _COMPRESSION), 1)
 
 
-def grafted(metadata: bytes, pixels: bytes) -> bytes:
+def grafted(metadata: bytes, pixels: bytes, *, turned: bool = True) -> bytes:
     """Return one file's picture with the other's metadata.
 
     Args:
         metadata: A TIFF file; its tags that describe how the picture is stored are left out, but for its resolution
             and its colour profile.
-        pixels: A TIFF file of one picture, not a BigTIFF.
+        pixels: A TIFF file, not a BigTIFF. Further pictures in it stay behind the first.
+        turned: Whether its picture is upright, so that no orientation stays; else its own does.
     """
     old, new = read(metadata), read(pixels)
     layout = new.layout
@@ -31,9 +32,12 @@ def grafted(metadata: bytes, pixels: bytes) -> bytes:
     for entry in old.directories[0].entries:
         if entry.tag in (*_RESOLUTION, tags.ICC) or not tags.is_structure(entry.tag):
             fields[entry.tag] = _field(out, old, entry, layout, 0)
-    fields.pop(tags.ORIENTATION, None)
+    if turned:
+        fields.pop(tags.ORIENTATION, None)
     fields.pop(tags.SUB_IFDS, None)
-    at = _directory(out, fields)
+    first = layout.number(pixels, 4, 4)
+    behind = first + 2 + 12 * layout.number(pixels, first, 2)
+    at = _directory(out, fields, pixels[behind : behind + 4])
     out[4:8] = layout.bytes_of(at, 4)
     return bytes(out)
 
@@ -64,9 +68,9 @@ def _turned(tree: Tree, entry: Entry, layout: Layout) -> bytes:
     return b"".join(raw[at : at + width][::-1] for at in range(0, len(raw), width))
 
 
-def _directory(out: bytearray, fields: dict[int, bytes]) -> int:
+def _directory(out: bytearray, fields: dict[int, bytes], following: bytes = bytes(4)) -> int:
     order = "little" if out[:2] == b"II" else "big"
-    table = len(fields).to_bytes(2, order) + b"".join(fields[tag] for tag in sorted(fields)) + bytes(4)  # type: ignore[arg-type]
+    table = len(fields).to_bytes(2, order) + b"".join(fields[tag] for tag in sorted(fields)) + following  # type: ignore[arg-type]
     return _append(out, table)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from mediamill.operations.images import _resample
+from mediamill.operations.images import _headers, _resample
 from mediamill.operations.images._encode import Encoding
 from mediamill.operations.images._geometry import Fit
 from mediamill.operations.images._source import Source
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyvips
 
 _QUALITY = 90
+_MOST_SCANS = 20
 _APP2, _SCAN = 0xE2, 0xDA
 _MPF = b"MPF\0"
 _ISO = b"urn:iso:std:iso:ts:21496:-1\0"
@@ -66,12 +67,18 @@ def keeps(source: Source, code: Encoding, fit: Fit) -> bool:
 
 
 def scaled(source: Source, fit: Fit) -> GainMap | None:
-    """Return a source's gain map for an output of a geometry; None where the map itself cannot be read."""
+    """Return a source's gain map for an output of a geometry; None where the map itself cannot be read.
+
+    Nor is one that is larger than its picture, or has more scans than any encoder writes: limits hold for it, too.
+    """
     facts, data = source.facts, _second(source.data)
     width, height = facts.size
     library = vips()
     with contextlib.suppress(library.Error):
-        image = library.Image.jpegload_buffer(data, fail_on="warning").copy_memory()
+        image = library.Image.jpegload_buffer(data, fail_on="warning")
+        if image.width * image.height > width * height or _headers.jpeg_scans(data) > _MOST_SCANS:
+            return None
+        image = image.copy_memory()
         image = _resample.upright(image, facts.orientation)
         across, down = (min(1.0, side / of) for side, of in zip(fit.size, (width, height), strict=True))
         size = max(1, round(image.width * across)), max(1, round(image.height * down))

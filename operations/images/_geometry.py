@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from mediamill.protocol.errors import InvalidJob
+
 Fitting = Literal["inside", "cover", "contain", "fill", "outside"]
 Position = Literal["center", "entropy", "attention", "focal"]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -29,6 +31,23 @@ class Fit(Struct, frozen=True):
 
     scaled: Size
     size: Size
+
+
+def check_focal(position: Position | None, x: float | None, y: float | None) -> None:
+    """Raise InvalidJob where a job names a focal point and something else to keep."""
+    if position not in (None, "focal") and (x is not None or y is not None):
+        raise InvalidJob(
+            f"position {position} and a focal point exclude each other.",
+            field="position",
+            received=position,
+            expected="focal, or no focal_x and focal_y",
+        )
+
+
+def kept(position: Position | None, x: float | None, y: float | None) -> tuple[Position, tuple[float, float]]:
+    """Return what a crop keeps, the center unless a job says otherwise, and the focal point."""
+    given = x is not None or y is not None
+    return position or ("focal" if given else "center"), (0.5 if x is None else x, 0.5 if y is None else y)
 
 
 def fit(
@@ -77,6 +96,25 @@ def fit(
     return Fit((max(scaled[0], size[0]), max(scaled[1], size[1])), size), shrink < 1
 
 
+def fit_share(
+    source: Size, percent: float, *, max_height: int | None = None, upscale: bool = False
+) -> tuple[Fit, bool]:
+    """Work out the geometry of a share of the sides, each rounded by itself: a line of pixels gets shorter, too.
+
+    Args:
+        source: The upright picture.
+        percent: Of both sides.
+        max_height: The highest the output may be.
+        upscale: Whether the picture may grow.
+
+    Returns:
+        As `fit` does.
+    """
+    capped = percent > 100 and not upscale
+    scaled = source if capped else _scaled(source, percent / 100, (0, 0))
+    return _lowered(source, scaled, max_height), capped
+
+
 def _fit_side(
     source: Size, width: int | None, height: int | None, max_height: int | None, upscale: bool
 ) -> tuple[Fit, bool]:
@@ -87,9 +125,13 @@ def _fit_side(
         ratio, box = height / source[1], (0, height)
     capped = ratio > 1 and not upscale
     scaled = source if capped else _scaled(source, ratio, box)
+    return _lowered(source, scaled, max_height), capped
+
+
+def _lowered(source: Size, scaled: Size, max_height: int | None) -> Fit:
     if max_height is not None and scaled[1] > max_height:
         scaled = _scaled(source, max_height / source[1], (0, max_height))
-    return Fit(scaled, scaled), capped
+    return Fit(scaled, scaled)
 
 
 def _scaled(source: Size, ratio: float, box: Size) -> Size:

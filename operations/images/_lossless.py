@@ -17,8 +17,9 @@ from mediamill.operations.images._exact import same_pixels
 from mediamill.operations.images._exif_containers import cut
 from mediamill.operations.images._exif_cut import Cut
 from mediamill.operations.images._exif_rules import Rules
+from mediamill.operations.images._exif_tiff_graft import grafted
 from mediamill.operations.images._gif import MAX_PIXELS, frames_of, pack, read_container
-from mediamill.operations.images._stripping import Kept
+from mediamill.operations.images._stripping import EXIF_HEAD, Kept
 from mediamill.operations.images._vips import vips
 from mediamill.operations.sniff import sniff
 from mediamill.protocol.errors import MediaError
@@ -159,7 +160,9 @@ def _tiff(task: Task, kept: Kept) -> Iterator[Candidate]:
     """Deflate with and without differences of neighbours, and fax coding where a pixel is one bit."""
     facts = task.source.facts
     image = task.source.load(frames=facts.frames > 1)
-    keep = "all" if kept.everything else "icc" if kept.icc else "none"
+    moved = kept.everything and facts.frames == 1  # all there is comes with the directory that is put in below
+    keep = "icc" if kept.icc and not moved else "none"
+    beside = task.data if kept.everything else kept.exif.removeprefix(EXIF_HEAD)
     image = image.copy_memory()
     options: list[dict[str, Any]] = [
         {"compression": "deflate", "predictor": "horizontal"},
@@ -168,7 +171,9 @@ def _tiff(task: Task, kept: Kept) -> Iterator[Candidate]:
     if facts.depth == 1:
         options = [{"compression": "ccittfax4", "bitdepth": 1}, {"compression": "deflate", "bitdepth": 1}]
     for one in options:
-        yield Candidate(image.tiffsave_buffer(keep=keep, **one), f"TIFF, {one['compression']}")
+        made = image.tiffsave_buffer(keep=keep, **one)
+        # libvips writes a TIFF's EXIF neither as it was nor in part.
+        yield Candidate(grafted(beside, made, turned=False) if beside else made, f"TIFF, {one['compression']}")
 
 
 _CANDIDATES = {"jpeg": _jpeg, "png": _png, "webp": _webp, "avif": _avif, "gif": _gif, "tiff": _tiff}

@@ -101,6 +101,8 @@ def memory_bytes(facts: Facts, *, lossy: bool) -> int:
         facts: What its header says.
         lossy: Whether it is coded with loss, and so judged.
     """
+    if facts.format not in CODED:
+        return _BASE_BYTES
     frames = facts.frames if facts.animated else 1
     pixels = facts.width * facts.height * frames
     held = pixels * facts.bands * (2 if facts.depth > 8 else 1) * _COPIES + pixels * _CODER_BYTES

@@ -97,19 +97,33 @@ class ImageJob(Job, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         """Check the rules that span fields."""
         super().__post_init__()
         parse_colour(self.background)
-        if self.output is not None and self.output_dir is not None:
-            raise InvalidJob(
-                "A job takes output or output_dir, received both.",
-                field="output_dir",
-                received=self.output_dir,
-                expected="one of output, output_dir",
-            )
-        if self.needs_output and self.output is None and self.output_dir is None and not self.inline:
-            raise InvalidJob(
-                "The job does not say where its output goes: give output, output_dir or inline.",
-                field="output",
-                expected="one of output, output_dir, inline",
-            )
+        check_places(self.output, self.output_dir, inline=self.inline or not self.needs_output)
+
+
+def check_places(output: str | None, output_dir: str | None, *, inline: bool) -> None:
+    """Check that a job says once where its output goes.
+
+    Args:
+        output: The file.
+        output_dir: The folder.
+        inline: Whether neither is needed.
+
+    Raises:
+        InvalidJob: There are both, or none.
+    """
+    if output is not None and output_dir is not None:
+        raise InvalidJob(
+            "A job takes output or output_dir, received both.",
+            field="output_dir",
+            received=output_dir,
+            expected="one of output, output_dir",
+        )
+    if output is None and output_dir is None and not inline:
+        raise InvalidJob(
+            "The job does not say where its output goes: give output, output_dir or inline.",
+            field="output",
+            expected="one of output, output_dir, inline",
+        )
 
 
 def parse_colour(text: str, field: str = "background") -> Rgba:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from mediamill.operations.images import _colour, _hdr
+from mediamill.operations.images import _colour, _hdr, _xmp
 from mediamill.operations.images._geometry import (
     RESIDUAL,
     Fit,
@@ -24,7 +24,7 @@ from mediamill.operations.images._geometry import (
 )
 from mediamill.operations.images._params import Filter, Rgba
 from mediamill.operations.images._source import Facts, Source
-from mediamill.operations.images._vips import has, vips
+from mediamill.operations.images._vips import blob, has, set_blob, vips
 
 if TYPE_CHECKING:
     import pyvips
@@ -40,7 +40,7 @@ _KERNELS: dict[Filter, str] = {
 _WEBP_SCALE = 0.6
 """Above this a WebP decoder that scales takes longer than one that does not."""
 
-_ORIENTATION = "orientation"
+_ORIENTATION, _XMP = "orientation", "xmp-data"
 _STALE = ("jpeg-thumbnail-data", "exif-ifd0-Orientation", _ORIENTATION)
 
 
@@ -200,11 +200,14 @@ def unpremultiplied(image: "pyvips.Image") -> "pyvips.Image":
 def upright(image: "pyvips.Image", orientation: int) -> "pyvips.Image":
     """Turn a picture as its EXIF orientation says, and drop the tag and what else no longer holds."""
     stale = [field for field in _STALE if has(image, field)]
-    if orientation == 1 and not stale:
+    xmp = blob(image, _XMP)
+    if orientation == 1 and not stale and xmp is None:
         return image
     image = image.copy()
     for field in stale:
         image.remove(field)
+    if xmp is not None:
+        set_blob(image, _XMP, _xmp.upright(xmp))
     if orientation == 1:
         return image
     image = image.copy_memory()  # turned rows are columns, which a stream cannot give

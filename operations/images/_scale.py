@@ -8,7 +8,17 @@ from msgspec import Meta
 
 from mediamill.operations.contract import Context
 from mediamill.operations.images import _resample
-from mediamill.operations.images._geometry import Fit, Fitting, Position, Share, Size, fit
+from mediamill.operations.images._geometry import (
+    Fit,
+    Fitting,
+    Position,
+    Share,
+    Size,
+    check_focal,
+    fit,
+    fit_share,
+    kept,
+)
 from mediamill.operations.images._job import check_outputs
 from mediamill.operations.images._params import Filter, Side, parse_colour
 from mediamill.operations.images._picture import Picture, blamed, motion_of
@@ -58,13 +68,7 @@ class Resize(Step, frozen=True, kw_only=True, tag="resize", forbid_unknown_field
                 field="scale_percent" if box else "width",
                 expected="one of scale_percent, width and/or height",
             )
-        if self.position not in (None, "focal") and (self.focal_x is not None or self.focal_y is not None):
-            raise InvalidJob(
-                f"position {self.position} and a focal point exclude each other.",
-                field="position",
-                received=self.position,
-                expected="focal, or no focal_x and focal_y",
-            )
+        check_focal(self.position, self.focal_x, self.focal_y)
 
     def on_drawing(self) -> Step:
         """Return the step without its cap: a drawing is sharp at any size."""
@@ -95,19 +99,13 @@ class Resize(Step, frozen=True, kw_only=True, tag="resize", forbid_unknown_field
         return picture.each(lambda page: _resample.pad(page, one.size, background, alpha=True))
 
     def _fit(self, size: Size) -> Fit:
-        width, height = self.width, self.height
         if self.scale_percent is not None:
-            width = max(1, round(size[0] * self.scale_percent / 100))
-        return fit(size, width, height, how=self.fit, upscale=self.upscale)[0]
+            return fit_share(size, self.scale_percent, upscale=self.upscale)[0]
+        return fit(size, self.width, self.height, how=self.fit, upscale=self.upscale)[0]
 
     def _look(self) -> Look:
-        has_focal = self.focal_x is not None or self.focal_y is not None
-        return Look(
-            kernel=self.filter,
-            linear=self.linear_rgb,
-            position=self.position or ("focal" if has_focal else "center"),
-            focal=(0.5 if self.focal_x is None else self.focal_x, 0.5 if self.focal_y is None else self.focal_y),
-        )
+        position, focal = kept(self.position, self.focal_x, self.focal_y)
+        return Look(kernel=self.filter, linear=self.linear_rgb, position=position, focal=focal)
 
 
 def decoded_at(source: Source, one: Fit, look: Look, *, frames: bool = False) -> Picture:

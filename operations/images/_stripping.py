@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from mediamill.operations.images import _embedded
 from mediamill.operations.images._colour import read_profile
 from mediamill.operations.images._params import Metadata
 from mediamill.operations.images._source import Facts
@@ -20,7 +21,10 @@ from mediamill.operations.images._vips import has, vips
 _SOI, _SOS, _EOI = 0xD8, 0xDA, 0xD9
 _APP0, _APP1, _APP2, _APP14, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD8)))
-_ICC, _EXIF, _ADOBE = b"ICC_PROFILE\0", b"Exif\0\0", b"Adobe"
+EXIF_HEAD = b"Exif\0\0"
+"""What an EXIF block begins with in a JPEG, and in `Kept`."""
+
+_ICC, _ADOBE = b"ICC_PROFILE\0", b"Adobe"
 _GAIN_MAP = (b"hdrgm:Version", b"hdr-gain-map", b"urn:iso:std:iso:ts:21496:-1\0")
 _OWNER = {"exif-ifd0-Artist": 0x013B, "exif-ifd0-Copyright": 0x8298}
 
@@ -60,7 +64,7 @@ def kept_metadata(data: bytes, facts: Facts, policy: Metadata, *, upright: bool 
         return Kept(everything=True, icc=True, density=True)
     profile = read_profile(facts.icc, facts.interpretation)
     tags: dict[int, Any] = {0x0112: facts.orientation} if facts.orientation != 1 and not upright else {}
-    owner = _owner(data) if policy == "copyright" and facts.has_exif else {}
+    owner = _owner(data, facts.format) if policy == "copyright" and facts.has_exif else {}
     return Kept(
         everything=False,
         icc=profile is not None and not profile.is_srgb and not (upright and policy == "none"),
@@ -135,7 +139,7 @@ def png_dressed(data: bytes, kept: Kept) -> bytes:
     """Return a PNG without EXIF with the tags that are kept."""
     if not kept.exif:
         return data
-    body = kept.exif[len(_EXIF) :]
+    body = kept.exif[len(EXIF_HEAD) :]
     chunk = len(body).to_bytes(4) + b"eXIf" + body + zlib.crc32(b"eXIf" + body).to_bytes(4)
     at = _PNG_HEAD + _PNG_HEADER
     return data[:at] + chunk + data[at:]
@@ -172,7 +176,7 @@ def webp_stripped(data: bytes, kept: Kept) -> bytes:
     if simple:  # one picture and nothing else needs no extended header
         parts = parts[1:]
     if has_exif:
-        parts.append(_riff_chunk(b"EXIF", kept.exif[len(_EXIF) :]))
+        parts.append(_riff_chunk(b"EXIF", kept.exif[len(EXIF_HEAD) :]))
     content = b"WEBP" + b"".join(parts)
     return b"RIFF" + len(content).to_bytes(4, "little") + content
 
@@ -238,14 +242,19 @@ def _exif(tags: dict[int, Any]) -> bytes:
     return block
 
 
-def _owner(data: bytes) -> dict[int, Any]:
-    """Return the owner's tags as libvips reads them: `TEXT (TEXT, ASCII, 9 components, 9 bytes)`."""
+def _owner(data: bytes, format_name: str) -> dict[int, Any]:
+    """Return the owner's tags as libvips reads them: `TEXT (TEXT, ASCII, 9 components, 9 bytes)`.
+
+    Spaces at the end go: libexif puts one behind each copyright.
+    """
     image = vips().Image.new_from_buffer(data, "")
+    if format_name == "tiff":
+        image = _embedded.embed(image, exif=_embedded.exif_of_tiff(data))
     found: dict[int, Any] = {}
     for field, tag in _OWNER.items():
         if has(image, field):
             twice = _TYPE.sub("", str(image.get(field)))
-            found[tag] = twice[: (len(twice) - 2) // 2].encode("utf-8", "replace")
+            found[tag] = twice[: (len(twice) - 2) // 2].rstrip(" ").encode("utf-8", "replace")
     return found
 
 

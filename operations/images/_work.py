@@ -16,6 +16,9 @@ _ENCODER_BYTES = 16
 _COEFFICIENT_BYTES = 6
 """What a progressive JPEG holds per pixel: three coefficients of two bytes."""
 
+_GAIN_MAP_BYTES = 3
+"""What a gain map holds per pixel of its picture, which is at least as large."""
+
 
 class Variant(Struct, frozen=True):
     """One output: its geometry and its coding."""
@@ -73,6 +76,7 @@ def memory_bytes(work: Work) -> int:
     facts, frames = work.source.facts, _frames(work)
     sample = (2 if facts.depth > 8 else 1) * (4 if work.look.linear else 1)
     held = facts.bands * sample * frames + (_COEFFICIENT_BYTES if facts.scans > 1 else 0)
+    held += _GAIN_MAP_BYTES if facts.gain_map else 0
     largest = max(variant.fit.size[0] * variant.fit.size[1] for variant in work.variants)
     return _BASE_BYTES + _decoded(work) * held + largest * frames * _ENCODER_BYTES
 

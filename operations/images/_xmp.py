@@ -1,7 +1,11 @@
-"""XMP: what it says of gain maps is taken out or put in, everything else stays (ISO 16684-1, Gain Map 1.0)."""
+"""XMP: what it says of gain maps and of how a picture lies is changed, everything else stays.
+
+After ISO 16684-1 and Gain Map 1.0.
+"""
 
 import contextlib
 import io
+import re
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _HDRGM = "http://ns.adobe.com/hdr-gain-map/1.0/"
@@ -15,6 +19,14 @@ _DIRECTORY = """<Container:Directory xmlns:Container="{container}" xmlns:Item="{
 <rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="GainMap" Item:Mime="image/jpeg" \
 Item:Length="{length}"/></rdf:li></rdf:Seq></Container:Directory>"""
 _PACKET = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>', b'<?xpacket end="w"?>'
+
+
+_ORIENTATION = re.compile(rb"(<tiff:Orientation[^>]*>\s*|\btiff:Orientation\s*=\s*[\"'])[2-8](?=\s*[<\"'])")
+
+
+def upright(xmp: bytes) -> bytes:
+    """Return XMP that says its picture is upright, where it said otherwise; there are readers that obey it."""
+    return _ORIENTATION.sub(rb"\g<1>1", xmp)
 
 
 def without_gain_map(xmp: bytes) -> bytes | None:

@@ -10,6 +10,7 @@ from mediamill.operations.contract import Context, Metadata, Plan, Target
 from mediamill.operations.images import _icons
 from mediamill.operations.images._encode import Encoding
 from mediamill.operations.images._html import BaseUrl
+from mediamill.operations.images._job import check_outputs
 from mediamill.operations.images._params import parse_colour
 from mediamill.operations.images._render import render
 from mediamill.operations.images._resample import Look
@@ -115,6 +116,7 @@ def _prepare(params: Params, ctx: Context) -> _Prepared:
     opened = ctx.read(params.input)
     picture = open_source(opened, ctx.limits, ctx.threads)
     names, variants = _names(params), _variants(params, picture)
+    check_outputs((variant.fit for _, variant in variants), ctx.limits)
     sides = {name: max(variant.fit.size[0] for other, variant in variants if other == name) for name, _ in variants}
     targets = [
         Target(path=os.path.join(params.output_dir, name), format=name.rpartition(".")[2], width=side, height=side)

@@ -27,6 +27,7 @@ EXAMPLE: dict[str, Any] = {
     "level": "lossy",
 }
 LANE = "long"
+TELLS_NAMES = True
 
 Inputs = Annotated[
     tuple[Source, ...], Meta(min_length=1, max_length=10_000, description="The files, each made smaller on its own.")
@@ -293,7 +294,9 @@ def _place(params: Params, opened: Blob, format_name: str) -> str:
         InvalidJob: The output's suffix is of another format.
     """
     if params.output is not None:
-        if suffix_format(params.output) not in (None, format_name) and format_name in CODED:
+        suffix = os.path.splitext(params.output)[1][1:].lower()
+        named = suffix_format(params.output) if format_name in CODED else SUFFIXES.get(suffix)
+        if named not in (None, format_name):
             raise InvalidJob(
                 f"optimize keeps formats: the input is {opened.kind.description}, the output's suffix says otherwise.",
                 field="output",

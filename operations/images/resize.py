@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from mediamill.operations.contract import Context, Metadata, Plan
-from mediamill.operations.images._geometry import Fit, Fitting, Position, Share, fit
+from mediamill.operations.images._geometry import Fit, Fitting, Position, Share, check_focal, fit, fit_share, kept
 from mediamill.operations.images._job import Prepared, carry_out, prepare
 from mediamill.operations.images._params import Filter, ImageJob, Side
 from mediamill.operations.images._resample import Look
@@ -74,13 +74,7 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="resize", forbid_unknown_f
                 field=given[1].partition("/")[0] if given else "widths",
                 expected="one of widths, scale_percent, width and/or height",
             )
-        if self.position not in (None, "focal") and (self.focal_x is not None or self.focal_y is not None):
-            raise InvalidJob(
-                f"position {self.position} and a focal point exclude each other.",
-                field="position",
-                received=self.position,
-                expected="focal, or no focal_x and focal_y",
-            )
+        check_focal(self.position, self.focal_x, self.focal_y)
         several = self.widths is not None and len(set(self.widths)) > 1
         if several and self.output is not None and not has_fields(self.output, "width", "height"):
             raise InvalidJob(
@@ -112,11 +106,12 @@ def _prepare(params: Params, ctx: Context) -> Prepared:
 def _fits(params: Params, facts: Facts) -> tuple[list[Fit], bool]:
     """Work out each output once, in the order asked for; return whether any is smaller than asked for."""
     size, upscale = facts.size, params.upscale or facts.vector
+    if params.scale_percent is not None:
+        one, small = fit_share(size, params.scale_percent, max_height=params.max_height, upscale=upscale)
+        return [one], small
     wanted: list[tuple[int | None, int | None]] = [(params.width, params.height)]
     if params.widths is not None:
         wanted = [(width, None) for width in params.widths]
-    elif params.scale_percent is not None:
-        wanted = [(max(1, round(size[0] * params.scale_percent / 100)), None)]
     found = [
         fit(size, width, height, how=params.fit, max_height=params.max_height, upscale=upscale)
         for width, height in wanted
@@ -125,11 +120,5 @@ def _fits(params: Params, facts: Facts) -> tuple[list[Fit], bool]:
 
 
 def _look(params: Params) -> Look:
-    has_focal = params.focal_x is not None or params.focal_y is not None
-    return Look(
-        kernel=params.filter,
-        linear=params.linear_rgb,
-        sharpen=params.sharpen,
-        position=params.position or ("focal" if has_focal else "center"),
-        focal=(0.5 if params.focal_x is None else params.focal_x, 0.5 if params.focal_y is None else params.focal_y),
-    )
+    position, focal = kept(params.position, params.focal_x, params.focal_y)
+    return Look(kernel=params.filter, linear=params.linear_rgb, sharpen=params.sharpen, position=position, focal=focal)

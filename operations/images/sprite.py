@@ -19,6 +19,7 @@ from mediamill.operations.images._params import (
     Format,
     Quality,
     Side,
+    check_places,
     long_name,
     parse_colour,
     suffix_format,
@@ -37,6 +38,7 @@ EXAMPLE: dict[str, Any] = {
     "output": "out/icons.png",
     "cell_size": 64,
 }
+TELLS_NAMES = True
 _WORKING_BYTES = 24
 """What decoding a picture, or encoding the sprite, holds per pixel, on the safe side."""
 
@@ -104,19 +106,7 @@ class Params(Job, frozen=True, kw_only=True, tag="sprite", forbid_unknown_fields
         """Check the rules that span fields."""
         super().__post_init__()
         parse_colour(self.background)
-        if self.output is not None and self.output_dir is not None:
-            raise InvalidJob(
-                "A job takes output or output_dir, received both.",
-                field="output_dir",
-                received=self.output_dir,
-                expected="one of output, output_dir",
-            )
-        if self.output is None and self.output_dir is None and not self.inline:
-            raise InvalidJob(
-                "The job does not say where its output goes: give output, output_dir or inline.",
-                field="output",
-                expected="one of output, output_dir, inline",
-            )
+        check_places(self.output, self.output_dir, inline=self.inline)
         chosen = _format(self)
         if self.lossless and chosen not in ("webp", "avif", "png"):
             raise InvalidJob(

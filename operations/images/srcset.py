@@ -28,6 +28,7 @@ EXAMPLE: dict[str, Any] = {
     "alt": "A valley below mountains",
 }
 DEFAULT_NAME = "{name}-{width}w{density}.{ext}"
+TELLS_NAMES = True
 _MAX_FILES = 256
 
 WebFormat = Literal["png", "jpeg", "jpg", "webp", "avif", "gif", "auto"]

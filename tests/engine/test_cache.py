@@ -151,3 +151,32 @@ def test_another_suffix_is_another_work(job, sample, tmp_path: Path) -> None:
         assert result.outputs[0].format == suffix
         assert sniff(out.read_bytes()).format == suffix
     assert result.outputs[0].cached is True
+
+
+def test_what_tells_names_is_made_anew_for_another_name(job, sample, tmp_path: Path) -> None:
+    settings = {"cache_dir": str(tmp_path / "cache")}
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.png").write_bytes(sample("tiny.png").read_bytes())
+
+    def told(operation: str, name: str, **fields) -> str:
+        fields |= {"output_dir": tmp_path / name, "cache": "use"}
+        result = job(operation, settings, **fields)
+        assert result.success, result.error
+        again = job(operation, settings, **fields)
+        assert again.metadata == result.metadata
+        assert all(output.cached for output in again.outputs)
+        return str(result.metadata)
+
+    for name, not_this in (("one", "other"), ("other", "one")):
+        path = str(tmp_path / f"{name}.png")
+        for operation, fields in (
+            ("srcset", {"input": path, "widths": [1]}),
+            ("sprite", {"inputs": [path]}),
+            ("optimize", {"inputs": [path]}),
+        ):
+            found = told(operation, name, **fields)
+            assert f"{name}" in found
+            assert f"{not_this}.png" not in found
+            assert f"{not_this}-" not in found
+    assert job("probe", settings, input=tmp_path / "one.png", cache="use").metadata["path"].endswith("one.png")
+    assert job("probe", settings, input=tmp_path / "other.png", cache="use").metadata["path"].endswith("other.png")

@@ -733,6 +733,22 @@ class TestClashes:
         assert done.returncode == 0
         assert "fewer pixels than asked for" in done.stderr
 
+    def test_a_target_that_was_not_met_is_remarked(self, run: Run) -> None:
+        done = run("quality", str(PHOTO), "--target-size", "10", "--output-dir", "out")
+        assert done.returncode == 0
+        assert "cannot meet what was asked for" in done.stderr
+        done = run("quality", str(PHOTO), "--target-size", "1000000", "--output-dir", "out")
+        assert done.stderr == ""
+
+    def test_the_html_of_a_page_is_printed(self, run: Run) -> None:
+        done = run("srcset", str(PHOTO), "--widths", "32,64", "--output-dir", "out")
+        assert done.returncode == 0
+        assert "\n<img src=" in done.stdout
+
+    def test_a_file_that_stays_has_saved_nothing(self, run: Run, work: Path) -> None:
+        (work / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>')
+        assert "(the same)" in run("optimize", "a.svg").stdout
+
     def test_limits_can_be_set_where_they_are_met(self, run: Run) -> None:
         done = run("resize", str(PHOTO), "--widths", "32", "--output-dir", "out", "--max-pixels", "1000")
         assert done.returncode == 1

@@ -82,3 +82,24 @@ def test_broken_exif_of_a_tiff_is_left_out(done, sample, tmp_path):
     done("convert", input=tmp_path / "in.tiff", output=tmp_path / "a.tiff", metadata="all")
     with Image.open(tmp_path / "a.tiff") as image:
         image.load()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'<rdf:Description tiff:Orientation="6"/>',
+        b"<rdf:Description><tiff:Orientation>6</tiff:Orientation></rdf:Description>",
+    ],
+)
+@pytest.mark.parametrize("operation", [("resize", {"width": 20}), ("adjust", {"brightness": 0.1})])
+def test_xmp_does_not_turn_what_has_been_turned(done, sample, tmp_path, said, operation):
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
+        b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/">' + said + b"</rdf:RDF></x:xmpmeta>"
+    )
+    body = b"http://ns.adobe.com/xap/1.0/\0" + packet
+    data = sample("orientation-6.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + data[2:])
+    name, fields = operation
+    done(name, input=tmp_path / "a.jpg", metadata="all", output=tmp_path / "b.jpg", **fields)
+    assert said.replace(b"6", b"1") in (tmp_path / "b.jpg").read_bytes()

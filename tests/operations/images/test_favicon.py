@@ -266,6 +266,13 @@ def test_existing_files_are_skipped(done, sample, tmp_path):
     assert all(one.skipped is True for one in again.outputs)
 
 
+@pytest.mark.parametrize("size", [(1, 500), (500, 1)])
+def test_a_line_is_not_blown_up_to_fill_a_square(code, tmp_path, size):
+    Image.new("RGB", size, "red").save(tmp_path / "line.png")
+    fields = {"input": tmp_path / "line.png", "output_dir": tmp_path / "out", "fit": "cover"}
+    assert code("favicon", **fields, sizes=[512]) == "limit_exceeded"
+
+
 def test_dry_runs_tell_what_is_made(done, sample, tmp_path):
     fields = {"input": sample("drawing.svg"), "output_dir": tmp_path / "out", "html_file": True}
     told = done("favicon", dry_run=True, **fields)

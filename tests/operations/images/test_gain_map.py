@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -94,6 +96,26 @@ def test_a_broken_map_is_dropped(done, sample, tmp_path, cut):
     result = done("convert", input=tmp_path / "in.jpg", output=tmp_path / "a.jpg", metadata="all")
     assert result.metadata["gain_map"] == "dropped"
     assert traces(tmp_path / "a.jpg") == []
+
+
+def with_map(source, found):
+    """Return a file with another gain map in the place of its own."""
+    data = bytearray(source.read_bytes())
+    own = _gain_map._second(bytes(data))
+    index = data.index(b"MPF\0")
+    order = "little" if data[index + 4 : index + 6] == b"II" else "big"
+    length = data.index(len(own).to_bytes(4, order), index)
+    data[length : length + 4] = len(found).to_bytes(4, order)
+    return bytes(data).replace(own, found)
+
+
+@pytest.mark.parametrize(("size", "kept"), [((120, 80), "kept"), ((121, 80), "dropped"), ((3000, 3000), "dropped")])
+def test_a_map_larger_than_its_picture_is_dropped(done, sample, tmp_path, size, kept):
+    coded = io.BytesIO()
+    Image.new("L", size, 128).save(coded, "JPEG")
+    (tmp_path / "a.jpg").write_bytes(with_map(sample("gain-map.jpg"), coded.getvalue()))
+    result = done("resize", input=tmp_path / "a.jpg", width=40, metadata="all", output=tmp_path / "b.jpg")
+    assert result.metadata["gain_map"] == kept
 
 
 def test_a_map_of_noise_is_dropped(done, sample, tmp_path):

@@ -9,6 +9,7 @@ import sys
 import time
 
 import numpy as np
+import piexif
 import pytest
 import pyvips
 from PIL import Image, ImageSequence
@@ -457,6 +458,49 @@ def test_in_place_does_not_touch_what_stays(done, sample, tmp_path):
     result = done("optimize", input=source, in_place=True)
     assert told(result)["skipped"]
     assert (source.stat().st_ino, source.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_inline_files_of_one_format_and_size_are_told_apart(done, sample, pixels, distance):
+    names = ("orientation-2.jpg", "orientation-3.jpg")
+    result = done("optimize", inputs=[str(sample(name)) for name in names], inline=True)
+    for name, output in zip(names, result.outputs, strict=True):
+        assert distance(pixels(io.BytesIO(output.data_base64)), pixels(sample(name))) == 0
+
+
+@pytest.mark.parametrize(("metadata", "owner", "rest"), [("icc", 0, 0), ("copyright", 1, 0), ("all", 1, 1)])
+def test_tiffs_keep_what_the_policy_says(done, sample, tmp_path, metadata, owner, rest):
+    place = {1: b"N", 2: ((48, 1), (51, 1), (29, 1)), 3: b"E", 4: ((2, 1), (17, 1), (40, 1))}
+    exif = Image.Exif()
+    exif.load(piexif.dump({"0th": {0x8298: b"An owner"}, "Exif": {0xA431: b"SN-1"}, "GPS": place}))
+    with Image.open(sample("photo-odd.jpg")) as photo:
+        photo.save(tmp_path / "photo.tiff", exif=exif)
+    done("optimize", input=tmp_path / "photo.tiff", output=tmp_path / "out.tiff", metadata=metadata)
+    assert (tmp_path / "out.tiff").stat().st_size < (tmp_path / "photo.tiff").stat().st_size
+    found = done("exif", exif_op="extract", input=tmp_path / "out.tiff", all_tags=True).metadata
+    assert (found["all"].get("Copyright") == "An owner", "gps" in found) == (owner, rest)
+    assert (found["all"].get("SerialNumber") == "SN-1") == rest
+
+
+@pytest.mark.parametrize("metadata", ["copyright", "all"])
+def test_tiffs_keep_their_pages_beside_their_owner(done, sample, tmp_path, metadata):
+    with Image.open(sample("photo-odd.jpg")) as photo:
+        pages = [photo.crop((0, 0, 200, 150)).rotate(turn) for turn in (0, 90, 180)]
+    pages[0].save(tmp_path / "pages.tiff", save_all=True, append_images=pages[1:], tiffinfo={0x8298: "An owner"})
+    done("optimize", input=tmp_path / "pages.tiff", output=tmp_path / "out.tiff", metadata=metadata)
+    assert (tmp_path / "out.tiff").stat().st_size < (tmp_path / "pages.tiff").stat().st_size
+    with Image.open(tmp_path / "out.tiff") as made:
+        assert made.getexif()[0x8298] == "An owner"
+        for page, frame in zip(pages, ImageSequence.Iterator(made), strict=True):
+            assert np.array_equal(np.asarray(page), np.asarray(frame.convert("RGB")))
+
+
+def test_what_is_not_rewritten_keeps_its_suffix_and_costs_nothing(done, code, sample, tmp_path):
+    result = done("optimize", input=sample("metadata.heic"), output=tmp_path / "same.heic")
+    assert (tmp_path / "same.heic").read_bytes() == sample("metadata.heic").read_bytes()
+    assert "skipped" in result.metadata["files"][0]
+    assert code("optimize", input=sample("metadata.heic"), output=tmp_path / "other.jpg") == "invalid_job"
+    drawing = done("optimize", input=sample("huge.svg"), output_dir=tmp_path, dry_run=True)
+    assert drawing.metadata["cost"]["memory_bytes"] < 100 << 20
 
 
 def test_inline_data(done, sample, tmp_path):

@@ -387,6 +387,13 @@ def test_existing_outputs_are_skipped(done, sample, tmp_path):
     assert [output.skipped is True for output in result.outputs] == [True, False]
 
 
+def test_inline_outputs_of_one_format_and_size_are_told_apart(done, sample):
+    outputs = [{"format": "jpeg", "quality": 10}, {"format": "jpeg", "quality": 90}]
+    coarse, fine = done("pipeline", input=sample("photo-odd.jpg"), inline=True, steps=[], outputs=outputs).outputs
+    assert (coarse.quality, fine.quality) == (10, 90)
+    assert len(coarse.data_base64) < len(fine.data_base64) / 2
+
+
 def test_bytes_come_inline(done, sample):
     result = done(
         "pipeline", input=sample("photo.png"), inline=True, steps=[CROP], outputs=[{"format": "png", "width": 50}]

@@ -401,3 +401,15 @@ def test_the_example_runs(done, sample, tmp_path, monkeypatch):
     os.symlink(sample("photo.jpg"), tmp_path / "photo.jpg")
     fields = dict(resize.EXAMPLE)
     assert done(fields.pop("operation"), **fields).outputs
+
+
+@pytest.mark.parametrize("size", [(1, 500), (500, 1), (3, 500)])
+def test_a_share_is_one_of_both_sides(done, tmp_path, size):
+    Image.new("RGB", size, "red").save(tmp_path / "line.png")
+    wanted = tuple(max(1, round(side / 10)) for side in size)
+    made = done("resize", input=tmp_path / "line.png", scale_percent=10, output=tmp_path / "out.png").outputs[0]
+    assert (made.width, made.height) == wanted
+    steps = [{"operation": "resize", "scale_percent": 10}]
+    outputs = [{"output": str(tmp_path / "step.png")}]
+    made = done("pipeline", input=tmp_path / "line.png", steps=steps, outputs=outputs).outputs[0]
+    assert (made.width, made.height) == wanted
