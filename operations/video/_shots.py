@@ -146,7 +146,7 @@ class Shots:
 
     def _groups(self, times: Sequence[float]) -> list[list[float]]:
         """Split times, in their order, where seeking to the next one costs less than decoding on."""
-        keys = self.key_times()
+        keys = self.key_times() if len(times) > 1 else []
         rate = float(self._video.rate) or _USUAL_RATE
         groups: list[list[float]] = []
         for time in times:
