@@ -53,7 +53,7 @@ class Shot(Struct, frozen=True):
 
 
 class Shots:
-    """Takes frames out of a container that was just opened.
+    """Takes frames out of a container that was just opened, or read from where it can be sought.
 
     Args:
         container: The film.
@@ -85,7 +85,8 @@ class Shots:
         self._format = format_name
         self._clock = Clock(format_name)
         self._context: Any = self._stream.codec_context
-        self._context.thread_type, self._context.thread_count = "AUTO", threads
+        if not self._context.is_open:
+            self._context.thread_type, self._context.thread_count = "AUTO", threads
         self._exact = not video.interlaced and not self._clock.guesses
         self._seekable = self._rewind()
 
@@ -145,7 +146,7 @@ class Shots:
 
     def _groups(self, times: Sequence[float]) -> list[list[float]]:
         """Split times, in their order, where seeking to the next one costs less than decoding on."""
-        keys = self.key_times()
+        keys = self.key_times() if len(times) > 1 else []
         rate = float(self._video.rate) or _USUAL_RATE
         groups: list[list[float]] = []
         for time in times:

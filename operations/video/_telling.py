@@ -12,9 +12,14 @@ from msgspec import Struct
 from mediamill.operations.video._score import Score, placed, rate
 from mediamill.operations.video._shots import Shot, Shots
 
-_FEW, _KEY_FRAMES = 3, 10
+_FEW, _MORE = 3, 10
+"""How many key frames are looked at first, and where none of them is good."""
+
 _GOOD = 0.35
-"""Score that ends the search among few key frames."""
+"""Score that ends the search."""
+
+_OPENING_SECONDS = 2.0
+"""Key frames before it are left out where there are enough others."""
 
 _SAMPLED_SECONDS, _SAMPLES = 4.0, 8
 
@@ -34,14 +39,23 @@ def most_telling(shots: Shots, duration: float) -> Candidate | None:
         shots: The film.
         duration: Its length in seconds, 0 where unknown.
     """
-    found = [_judged(shot, duration) for shot in _key_frames(shots, duration)]
-    best = _best(found)
-    if best is None or len(found) < _FEW or best.score.blank:
-        if best is None or best.value < _GOOD:
-            found += [_judged(shot, duration) for shot in _samples(shots, duration)]
-            best = _best(found)
-        if best is None or best.score.blank:
-            best = _best([*found, *_first_that_shows(shots, duration)])
+    found: list[Candidate] = []
+    times = _key_times(shots, duration)
+    for count in (_FEW, _MORE):
+        seen = {one.shot.time for one in found}
+        found += [
+            _judged(shot, duration) for shot in _key_frames(shots, _thinned(times, count)) if shot.time not in seen
+        ]
+        best = _best(found)
+        if best is not None and best.value >= _GOOD:
+            return best
+        if len(times) <= _FEW:
+            break
+    if best is None or best.score.blank or len(times) <= _FEW:
+        found += [_judged(shot, duration) for shot in _samples(shots, duration)]
+        best = _best(found)
+    if best is None or best.score.blank:
+        best = _best([*found, *_first_that_shows(shots, duration)])
     return best
 
 
@@ -54,13 +68,22 @@ def _judged(shot: Shot, duration: float) -> Candidate:
     return Candidate(shot, score, placed(score, shot.time, duration))
 
 
-def _key_frames(shots: Shots, duration: float) -> Iterator[Shot]:
-    """Yield some key frames, evenly spread."""
-    times = shots.key_times()
-    if len(times) > _KEY_FRAMES:
-        times = [times[round((number + 0.5) / _KEY_FRAMES * (len(times) - 1))] for number in range(_KEY_FRAMES)]
-    elif not times:
-        times = [(number + 0.5) / _KEY_FRAMES * duration for number in range(_KEY_FRAMES)] if duration else [0.0]
+def _key_times(shots: Shots, duration: float) -> list[float]:
+    """Return when key frames are, as far as the file says, else times spread over it."""
+    times = shots.key_times() or [(number + 0.5) / _MORE * duration for number in range(_MORE if duration else 1)]
+    later = [time for time in times if time >= _OPENING_SECONDS]
+    return later if len(later) > 1 else times
+
+
+def _thinned(times: list[float], count: int) -> list[float]:
+    """Return some times, evenly spread."""
+    if len(times) <= count:
+        return times
+    return [times[int((number + 0.5) / count * len(times))] for number in range(count)]
+
+
+def _key_frames(shots: Shots, times: list[float]) -> Iterator[Shot]:
+    """Yield the key frames at times, each once."""
     seen = set()
     for time in times:
         shot = shots.key_frame(time)

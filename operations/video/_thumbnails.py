@@ -16,7 +16,7 @@ from mediamill.operations.images._picture import Picture, encoded
 from mediamill.operations.images._targets import fill_template
 from mediamill.operations.images._vips import vips
 from mediamill.operations.streams._damage import Damage
-from mediamill.operations.streams._facts import MediaFacts, VideoFacts, first_frame, look, look_at_cover
+from mediamill.operations.streams._facts import MediaFacts, VideoFacts, first_frame, look_at_cover, read_facts
 from mediamill.operations.streams._open import demuxer, open_input
 from mediamill.operations.video._moments import Part, between, checked, evenly, regularly, resolved
 from mediamill.operations.video._score import Score, rate
@@ -30,9 +30,13 @@ from mediamill.protocol.results import text
 
 if TYPE_CHECKING:
     import pyvips
+    from av.container import InputContainer
 
 NAME_ONE, NAME_SEVERAL = "{name}.{ext}", "{name}-{index}.{ext}"
 TILE_WIDTH = 160
+
+_SEEKABLE = ("mp4", "mov", "matroska")
+"""Formats with an index, which can be gone back in after their first picture was read."""
 
 _SKIP_SECONDS = 10.0
 """How far skip_black looks for a frame that is not black."""
@@ -75,14 +79,12 @@ class Prepared(Struct, frozen=True, kw_only=True):
         return self.facts.video is None
 
 
-def prepare(job: StillJob, ctx: Context) -> Prepared:
-    """Look at a job's source and work out its outputs.
+def prepare(job: StillJob, ctx: Context, stream: Stream, facts: MediaFacts) -> Prepared:
+    """Work out the outputs of a job whose source has been looked at.
 
     Raises:
         MediaError: One of the table's: there is no picture, a moment is beyond the end, or an output cannot be.
     """
-    stream = open_input(ctx, job.input)
-    facts = look(stream, ctx.limits)
     video = facts.video or look_at_cover(stream, facts, ctx.limits)
     if video is None:
         raise UnsupportedFormat(
@@ -113,8 +115,28 @@ def prepare(job: StillJob, ctx: Context) -> Prepared:
     )
 
 
-def carry_out(job: StillJob, prepared: Prepared, ctx: Context) -> dict[str, Any]:
-    """Make a prepared job's outputs and return its metadata."""
+def carry_out(job: StillJob, ctx: Context) -> dict[str, Any]:
+    """Make a job's outputs and return its metadata.
+
+    Raises:
+        MediaError: What `prepare` raises, or nothing can be decoded, or an output cannot be written.
+    """
+    stream = open_input(ctx, job.input)
+    with demuxer(stream) as container:
+        facts = read_facts(container, stream, ctx.limits)
+        # Opening again would cost a tenth of one picture; for many, what decodes on all threads is worth it.
+        if facts.video is not None and facts.duration and facts.format in _SEEKABLE and _is_single(job):
+            return _make(job, prepare(job, ctx, stream, facts), container, ctx)
+    prepared = prepare(job, ctx, stream, facts)
+    with demuxer(stream) as container:
+        return _make(job, prepared, container, ctx)
+
+
+def _is_single(job: StillJob) -> bool:
+    return not job.sheet and (is_auto(job) or job.timestamp is not None)
+
+
+def _make(job: StillJob, prepared: Prepared, container: "InputContainer", ctx: Context) -> dict[str, Any]:
     ctx.reserve(prepared.plan.memory_bytes)
     claimed = ctx.claim(prepared.plan)
     found: dict[str, Any] = {"source": _source(prepared)}
@@ -122,7 +144,7 @@ def carry_out(job: StillJob, prepared: Prepared, ctx: Context) -> dict[str, Any]
         return found
     vips(ctx.threads)
     damage = Damage(strict=job.strict)
-    with demuxer(prepared.stream) as container, stills(prepared.video, prepared.still, ctx.threads) as maker:
+    with stills(prepared.video, prepared.still, ctx.threads) as maker:
         if prepared.is_cover:
             frame = first_frame(container, container.streams[prepared.video.index])
             taken: Iterator[tuple[int, Shot]] = ((index, Shot(0.0, frame)) for index in range(len(prepared.parts)))

@@ -3,6 +3,8 @@
 from typing import Any
 
 from mediamill.operations.contract import Context, Metadata, Plan
+from mediamill.operations.streams._facts import look
+from mediamill.operations.streams._open import open_input
 from mediamill.operations.video._still_params import StillJob
 from mediamill.operations.video._thumbnails import carry_out, prepare
 
@@ -25,7 +27,8 @@ class Params(
 
 def plan(params: Params, ctx: Context) -> Plan:
     """Say what would be written, from the source's header and first frame."""
-    return prepare(params, ctx).plan
+    stream = open_input(ctx, params.input)
+    return prepare(params, ctx, stream, look(stream, ctx.limits)).plan
 
 
 def run(params: Params, ctx: Context) -> Metadata:
@@ -34,4 +37,4 @@ def run(params: Params, ctx: Context) -> Metadata:
     Raises:
         MediaError: One of the table's: the source cannot be read or has no picture, or an output cannot be made.
     """
-    return carry_out(params, prepare(params, ctx), ctx)
+    return carry_out(params, ctx)

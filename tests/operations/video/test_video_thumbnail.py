@@ -144,6 +144,16 @@ class TestMoments:
             assert single.timestamp == output.timestamp
             assert Path(single.path).read_bytes() == Path(output.path).read_bytes()
 
+    def test_in_a_container_that_tells_the_order_of_storage_alone(self, taken, sample, distance):
+        path = sample("reordered.avi")
+        in_order = [frame for _, frame in frames(path)]
+        assert len(in_order) == 50
+        for time in (0, 0.5, 1.22, 1.99):
+            picture, result = taken(path, timestamp=time)
+            far = [distance(picture, rgb(frame)) for frame in in_order]
+            assert np.argmin(far) == int(time * 25 + 1e-6)
+            assert result.outputs[0].timestamp == pytest.approx(int(time * 25 + 1e-6) / 25, abs=0.001)
+
     def test_a_time_as_told_is_the_same_frame(self, done, sample, tmp_path):
         path = sample("uneven.mp4")
         for time, _ in frames(path):
