@@ -253,7 +253,8 @@ def _avif(code: Encoding) -> dict[str, Any]:
 
 
 def _gif(code: Encoding) -> dict[str, Any]:
-    return {"effort": _effort.gif(code.effort), "interlace": bool(code.progressive)}
+    # Frames that differ a little from the palette at hand would be shown with it, and slow fades become jumps.
+    return {"effort": _effort.gif(code.effort), "interlace": bool(code.progressive), "interpalette_maxerror": 0}
 
 
 def _tiff(code: Encoding) -> dict[str, Any]:

@@ -253,3 +253,14 @@ def test_delays_are_put_back_where_frames_were_merged():
     put = _headers.with_webp_delays(data, (0, 10, 20, 100, 40, 0))
     assert [int.from_bytes(put[at + 20 : at + 23], "little") for at in (12, 36, 60)] == [10, 160, 0]
     assert _headers.with_webp_delays(data, (200, 160, 100)) == data
+
+
+def test_slow_fades_keep_their_frames(done, tmp_path):
+    frames = [Image.new("RGB", (40, 30), (level, level, level)) for level in range(0, 200, 5)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], duration=40, lossless=True)
+    done("resize", input=tmp_path / "a.webp", output=tmp_path / "b.gif", width=20)
+    with Image.open(tmp_path / "b.gif") as made:
+        assert made.n_frames == len(frames)
+        for number in range(made.n_frames):
+            made.seek(number)
+            assert abs(made.convert("L").getpixel((10, 7)) - 5 * number) <= 1
