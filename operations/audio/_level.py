@@ -119,8 +119,9 @@ def settle(goal: Goal, before: Loudness, make: Callable[[Attempt, int], tuple[An
 
 
 def with_filters(code: AudioCode, attempt: Attempt, sample_rate: int) -> AudioCode:
-    """Return how a sound is coded after an attempt's filters."""
-    return msgspec.structs.replace(code, filters=attempt.filters(sample_rate))
+    """Return how a sound is coded after an attempt's filters; channels are mixed before them, not their peaks after."""
+    mixed = f"aformat=channel_layouts={code.layout}"
+    return msgspec.structs.replace(code, filters=(mixed, *attempt.filters(sample_rate)))
 
 
 def _distance(goal: Goal, one: Settled) -> float:

@@ -53,6 +53,7 @@ def measure(
     track: Track,
     *,
     gate: float = ABSOLUTE_GATE,
+    layout: str = "",
     share: Share = (0.0, 100.0),
     damage: Damage | None = None,
 ) -> Loudness:
@@ -62,6 +63,7 @@ def measure(
         ctx: The engine.
         track: The track.
         gate: LUFS below which a block does not count.
+        layout: The arrangement of channels it is brought to first; empty leaves it as it is.
         share: How progress is told.
         damage: Counts what is wrong with the file; None where that is known.
 
@@ -74,6 +76,7 @@ def measure(
     filters = (
         f"adelay=delays={round(_STEP * 1000)}:all=1",
         "apad=pad_dur=0.2",
+        *((f"aformat=channel_layouts={layout}",) if layout else ()),
         "aformat=sample_fmts=dbl",
         f"volume={_BOOST}dB:precision=double",
         "ebur128=peak=true:metadata=1",

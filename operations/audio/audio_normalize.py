@@ -50,7 +50,7 @@ def run(params: Params, ctx: Context) -> Metadata:
     prepared = _prepare(params, ctx)
     ctx.reserve(prepared.plan.memory_bytes)
     damage = Damage(strict=params.strict)
-    before = measure(ctx, prepared.track, gate=params.threshold_lufs, share=(0.0, 25.0), damage=damage)
+    before = measure(ctx, prepared.track, gate=params.threshold_lufs, share=(0.0, 20.0), damage=damage)
     goal = Goal(lufs=params.target_lufs, peak=params.true_peak_db)
     told: dict[str, Any] = {
         "target_lufs": goal.lufs,
@@ -60,6 +60,10 @@ def run(params: Params, ctx: Context) -> Metadata:
     if before.lufs is None or (goal.met(before, _AS_GOOD) and prepared.copies):
         return told | _left(params, prepared, before, goal, ctx)
     told["source"] = source_of(prepared)
+    if prepared.code.layout != prepared.track.sound.layout:  # channels that are mixed are as loud as their mix
+        before = measure(
+            ctx, prepared.track, gate=params.threshold_lufs, layout=prepared.code.layout, share=(20.0, 25.0)
+        )
     for target in ctx.claim(prepared.plan):
         settled = _settled(params, prepared, target, before, goal, ctx)
         recipe, made = settled.made

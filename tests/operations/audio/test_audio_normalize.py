@@ -80,6 +80,14 @@ def test_surround_is_normalized_as_surround(done: Any, sample: Any, heard: Any, 
     assert lufs(sound) == pytest.approx(-20, abs=0.2)
 
 
+def test_a_downmix_is_as_loud_as_asked(done: Any, sample: Any, heard: Any, lufs: Any, tmp_path: Path) -> None:
+    fields = {"target_lufs": -9, "true_peak_db": -4.5}
+    found = done("audio_normalize", input=sample("surround.flac"), output=tmp_path / "o.mp3", **fields).metadata
+    assert found["downmixed"] == "5.1 to stereo"
+    assert found["converged"]
+    assert lufs(heard(tmp_path / "o.mp3")) == pytest.approx(-9, abs=0.2)
+
+
 def test_tags_stay_but_for_those_that_say_how_loud_it_was(done: Any, sample: Any, heard: Any, tmp_path: Path) -> None:
     assert "replaygain_track_gain" in heard(sample("book.mp3")).tags
     done("audio_normalize", input=sample("book.mp3"), output=tmp_path / "o.m4a")

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from mediamill.operations.audio._level import Attempt, Goal, settle
+from mediamill.operations.audio._level import Attempt, Goal, settle, with_filters
 from mediamill.operations.audio._measure import Loudness, integrated
+from mediamill.operations.streams._sound import AudioCode
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,10 @@ def test_what_cannot_be_reached_ends_with_the_best_and_never_above_the_peak() ->
     assert settled.found.lufs == -17
     assert machine.attempts[-1] == settled.attempt
     assert len(machine.attempts) <= 9
+
+
+def test_channels_are_mixed_before_peaks_are_held() -> None:
+    code = AudioCode(codec="mp3", bitrate=192_000, sample_rate=48_000, layout="stereo")
+    filters = with_filters(code, Attempt(gain=6, ceiling=-1), 48_000).filters
+    limiter = next(at for at, one in enumerate(filters) if one.startswith("alimiter"))
+    assert filters.index("aformat=channel_layouts=stereo") < limiter
