@@ -48,19 +48,23 @@ class Bench:
 
     Attributes:
         photo: The picture to work on.
+        film: The film to work on, with sound.
         work: A folder for outputs, removed at the end.
         mediamill: The command line of the engine, without a command.
         sharp: A folder that has `node_modules/sharp`; None where there is none.
         node: The Node.js program; None where there is none.
+        ffmpeg: FFmpeg's program; None where there is none.
         rounds: How many pairs each comparison takes.
         quick: Do next to nothing, only to see that it works.
     """
 
     photo: Path
+    film: Path
     work: Path
     mediamill: tuple[str, ...]
     sharp: Path | None
     node: str | None
+    ffmpeg: str | None
     rounds: int
     quick: bool
     env: Mapping[str, str] = field(default_factory=dict)
