@@ -48,7 +48,7 @@ class Bench:
 
     Attributes:
         photo: The picture to work on.
-        film: The film to work on, with sound.
+        films: The films to work on, with sound; only one case takes more than the first.
         work: A folder for outputs, removed at the end.
         mediamill: The command line of the engine, without a command.
         sharp: A folder that has `node_modules/sharp`; None where there is none.
@@ -59,7 +59,7 @@ class Bench:
     """
 
     photo: Path
-    film: Path
+    films: tuple[Path, ...]
     work: Path
     mediamill: tuple[str, ...]
     sharp: Path | None
@@ -68,6 +68,11 @@ class Bench:
     rounds: int
     quick: bool
     env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def film(self) -> Path:
+        """The film to work on."""
+        return self.films[0]
 
     def count(self, full: int, quick: int) -> int:
         """Return how often to do something."""

@@ -66,7 +66,7 @@ def prepare(options: argparse.Namespace, work: Path) -> Bench:
     engine = (str(options.mediamill.resolve()),) if options.mediamill else (sys.executable, "-m", "mediamill.engine")
     return Bench(
         photo=options.photo.resolve() if options.photo else samples.default_photo(work),
-        film=options.film.resolve() if options.film else samples.default_film(work, quick=options.quick),
+        films=tuple(film.resolve() for film in options.film) or (samples.default_film(work, quick=options.quick),),
         work=work,
         mediamill=engine,
         sharp=folder,
@@ -96,7 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("cases", nargs="*", metavar="CASE", help="which cases (all if none is named)")
     parser.add_argument("--list", action="store_true", help="say which cases there are, and measure nothing")
     parser.add_argument("--photo", type=Path, metavar="FILE", help="a JPEG photo of your own; default: a made one")
-    parser.add_argument("--film", type=Path, metavar="FILE", help="a film of your own; default: a made one")
+    parser.add_argument(
+        "--film",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a film of your own, or several for video_quality; default: a made one",
+    )
     parser.add_argument("--rounds", type=int, metavar="N", help=f"pairs a comparison; default: {DEFAULT_ROUNDS}")
     parser.add_argument(
         "--sharp", type=Path, metavar="DIR", help="a folder that has node_modules/sharp; default: build/peers"

@@ -98,6 +98,12 @@ CODECS: dict[CodecName, Codec] = {
 }
 
 
+_QUICK_PASS: dict[CodecName, tuple[str, ...]] = {
+    "h264": ("ref=1", "8x8dct=0", "partitions=none", "me=dia", "subme=2", "trellis=0", "fast-pskip=1"),
+    "h265": ("slow-firstpass=0",),
+}
+
+
 class VideoCode(Struct, frozen=True, kw_only=True):
     """How one picture stream is coded.
 
@@ -169,8 +175,16 @@ def _x26x_options(code: VideoCode, threads: int) -> dict[str, str]:
             parameters.append("info=0")
     if code.statistics is not None:
         path, number = code.statistics
-        parameters += [f"pass={number}", f"stats={path}"]
+        parameters += [f"pass={number}", f"stats={_escaped(path)}"]
+        # What FFmpeg's own first pass leaves out, too: it need not look well, only tell where bits will go.
+        if number == 1 and PRESETS.index(code.preset) >= PRESETS.index("veryfast"):
+            parameters += _QUICK_PASS[code.codec]
     return {f"{CODECS[code.codec].encoder[3:]}-params": ":".join(parameters)} if parameters else {}
+
+
+def _escaped(path: str) -> str:
+    """Return a path as it stands in a list of options."""
+    return re.sub(r"([\\':=])", r"\\\1", path)
 
 
 def _x265_colours(colour: Colour) -> list[str]:

@@ -19,8 +19,9 @@ from mediamill.operations.video._decide import audio_code, coding_of, sound_of, 
 from mediamill.operations.video._film import make_films
 from mediamill.operations.video._geometry import Shape, Size, even
 from mediamill.operations.video._params import CodingJob, place
+from mediamill.operations.video._passes import make_sized
 from mediamill.operations.video._report import film_report, left_out, source_report
-from mediamill.operations.video._sink import Recipe, Sink
+from mediamill.operations.video._sink import Recipe
 from mediamill.operations.video._tone import tone_map
 from mediamill.protocol.errors import UnsupportedFormat
 from mediamill.protocol.results import text
@@ -112,12 +113,20 @@ def carry_out(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
     """Make a prepared job's output and return its metadata."""
     ctx.reserve(prepared.plan.memory_bytes)
     found: dict[str, Any] = {"source": source_report(prepared.facts, prepared.video, prepared.sound)}
+    sized: dict[str, Any] = {}
     for target in ctx.claim(prepared.plan):
         path = ctx.create(target)
         damage = Damage(strict=job.strict)
         with tone_map(prepared.video, prepared.code) as table:
             chain = chain_for(prepared.video, prepared.code, table, cover=prepared.cover, fast=prepared.fast)
-            sink = _make(job, prepared, chain, path, damage, ctx)
+            recipe = _recipe(job, prepared, chain, path)
+            if job.target_bytes is None:
+                (sink,) = make_films(ctx, prepared.stream, prepared.facts, [recipe], damage, sound=prepared.sound)
+            else:
+                made = make_sized(
+                    ctx, prepared.stream, prepared.facts, recipe, job.target_bytes, damage, prepared.sound
+                )
+                sink, sized = made.sink, made.report
         found |= damage.told()
         size = os.path.getsize(path)
         if job.skip_if_larger and size >= prepared.facts.size and _may_stand(job, prepared):
@@ -132,14 +141,14 @@ def carry_out(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
                 "compression_ratio": round(prepared.facts.size / os.path.getsize(path), 3),
             }
         ctx.finish(target, duration=round(sink.ended, 3), frames=sink.frames)
-        found |= film_report(prepared.facts, prepared.video, prepared.code, sink, size)
+        found |= film_report(prepared.facts, prepared.video, prepared.code, sink, size) | sized
         if prepared.audio is not None and (others := left_out(prepared.facts, prepared.sound)):
             found["dropped"] = [*others, *found.get("dropped", ())]
     return found
 
 
-def _make(job: CodingJob, prepared: Prepared, chain: Chain, path: str, damage: Damage, ctx: Context) -> Sink:
-    recipe = Recipe(
+def _recipe(job: CodingJob, prepared: Prepared, chain: Chain, path: str) -> Recipe:
+    return Recipe(
         path=path,
         format=job.container,
         video=prepared.code,
@@ -147,8 +156,6 @@ def _make(job: CodingJob, prepared: Prepared, chain: Chain, path: str, damage: D
         audio=prepared.audio,
         strip=job.strip_metadata,
     )
-    (sink,) = make_films(ctx, prepared.stream, prepared.facts, [recipe], damage, sound=prepared.sound)
-    return sink
 
 
 def _may_stand(job: CodingJob, prepared: Prepared) -> bool:
