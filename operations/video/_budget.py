@@ -26,10 +26,10 @@ TOLERANCE = 0.03
 _AIM = 0.985
 """Where in the tolerance encodes aim: they miss to both sides, and must not come out above."""
 
-_TRIES = 3
+_TRIES = 5
 _LEAST_BITRATE = 1_000
 _MOST_BITRATE = 1_000_000_000
-_STEEPEST, _FLATTEST = 2.0, 0.5
+_STEEPEST, _FLATTEST = 1.6, 0.4
 """How much larger a film gets where its bitrate is doubled, as powers: what is measured beyond is noise."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)(i?)[bB]?")
@@ -88,7 +88,7 @@ def parse_size(value: str | int | None, field: str = "target_size") -> int | Non
         return None
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is not None:
-        size = round(float(match[1]) * (1024 if match[3] else 1000) ** _UNITS[match[2].lower()])
+        size = round(float(match[1]) * math.pow(1024 if match[3] else 1000, _UNITS[match[2].lower()]))
     else:
         size = value if isinstance(value, int) else 0
     if size < 1:
@@ -106,8 +106,8 @@ def fit(
 ) -> Fitted:
     """Make a film of at most a number of bytes, as close to it as the tolerance.
 
-    Three tries are made where one of them is not above the target, and more only to get below it: one well below what
-    the tries came to, then the smallest film there is.
+    The first try is mostly the last one, two or three are made where an encoder's rate control is loose, and five for
+    short films at the most; further ones only to get below the target: one that is safe, then the smallest there is.
 
     Args:
         path: The file tries are written to; it holds the best one in the end.
@@ -208,24 +208,27 @@ class _Search:
         return given and larger.size <= self._target and larger.picture <= smaller.picture * 1.005
 
     def _corrected(self, wanted: float) -> float:
-        """Return the bitrate at which the picture takes a number of bytes, by the last tries."""
-        bitrate, made = self._tries[-1]
-        assert bitrate is not None
+        """Return the bitrate at which the picture takes a number of bytes, by the tries that came closest to it."""
         if wanted <= 0:
             return 0.0
+        known = [(rate, made.picture) for rate, made in self._tries if rate is not None and made.picture > 0]
+        known.sort(key=lambda one: abs(math.log(one[1] / wanted)))
+        bitrate, picture = known[0]
+        other = next((one for one in known if (one[1] > wanted) != (picture > wanted)), None)
+        if other is not None and (other[0] > bitrate) == (other[1] > picture):
+            share = math.log(wanted / picture) / math.log(other[1] / picture)
+            return bitrate * math.pow(other[0] / bitrate, share)
         power = 1.0
-        if len(self._tries) > 1:
-            other, earlier = self._tries[-2]
-            if other is not None and other != bitrate and earlier.picture != made.picture:
-                measured = math.log(made.picture / earlier.picture) / math.log(bitrate / other)
-                power = min(max(measured, _FLATTEST), _STEEPEST)
-        return bitrate * math.pow(wanted / max(1, made.picture), 1 / power)
+        if len(known) > 1 and known[1][0] != bitrate and known[1][1] != picture:
+            measured = math.log(picture / known[1][1]) / math.log(bitrate / known[1][0])
+            power = min(max(measured, _FLATTEST), _STEEPEST)
+        return bitrate * math.pow(wanted / picture, 1 / power)
 
 
 def _shares(begin: float) -> list[tuple[float, float]]:
     """Return the part of the progress of each try: the first is the longest, as it is often the only one."""
     rest = 100.0 - begin
-    edges = [begin + rest * part for part in (0.0, 0.7, 0.85, 0.94, 0.98, 1.0)]
+    edges = [begin + rest * part for part in (0.0, 0.7, 0.85, 0.92, 0.95, 0.97, 0.99, 1.0)]
     return list(itertools.pairwise(edges))
 
 
