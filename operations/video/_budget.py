@@ -26,7 +26,13 @@ TOLERANCE = 0.03
 _AIM = 0.985
 """Where in the tolerance encodes aim: they miss to both sides, and must not come out above."""
 
-_TRIES = 5
+_TRIES, _TRIES_OF_SHORT = 5, 8
+_SHORT_SECONDS = 60.0
+"""Below this the rate control of one pass is at its worst, and a try costs least."""
+
+_MORE = 1.3
+"""How many times the bits tell, by what they bring, whether a picture can take more."""
+
 _LEAST_BITRATE = 1_000
 _MOST_BITRATE = 1_000_000_000
 _STEEPEST, _FLATTEST = 1.6, 0.4
@@ -106,8 +112,8 @@ def fit(
 ) -> Fitted:
     """Make a film of at most a number of bytes, as close to it as the tolerance.
 
-    The first try is mostly the last one, two or three are made where an encoder's rate control is loose, and five for
-    short films at the most; further ones only to get below the target: one that is safe, then the smallest there is.
+    The first try is mostly the last one, two or three are made where an encoder's rate control is loose, five at the
+    most, eight of a short film; further ones only to get below the target: a safe one, then the smallest there is.
 
     Args:
         path: The file tries are written to; it holds the best one in the end.
@@ -140,6 +146,7 @@ class _Search:
         self._target = target
         self._others = others
         self._seconds = max(seconds, 0.04)
+        self._most = _TRIES_OF_SHORT if seconds < _SHORT_SECONDS else _TRIES
         self._tries: list[tuple[int | None, Made]] = []
         self.best: tuple[int | None, Made] | None = None
         """The largest that is not above the target."""
@@ -149,10 +156,10 @@ class _Search:
         wanted = self._target * _AIM - self._others
         if not self._tries:
             bitrate = wanted * 8 / self._seconds
-        elif len(self._tries) > _TRIES or self._tries[-1][0] is None:
+        elif len(self._tries) > self._most or self._tries[-1][0] is None:
             return None
         else:
-            if len(self._tries) == _TRIES:
+            if len(self._tries) == self._most:
                 wanted = self._target * 0.85 - self._others  # the tries told little: be safe
             bitrate = self._corrected(wanted)
         return None if bitrate < _LEAST_BITRATE else min(round(bitrate), _MOST_BITRATE)
@@ -170,7 +177,7 @@ class _Search:
         bitrate, made = self._tries[-1]
         if bitrate is None or self._is_close(made):
             return True
-        if self.best is not None and len(self._tries) >= _TRIES:
+        if self.best is not None and len(self._tries) >= self._most:
             return True
         following = self.next_bitrate()
         return self._is_full() or (self.best is not None and following in (None, bitrate))
@@ -204,7 +211,7 @@ class _Search:
         if len(self._tries) < 2:
             return False
         (before, smaller), (now, larger) = self._tries[-2:]
-        given = before is not None and now is not None and now > before * 1.02
+        given = before is not None and now is not None and now > before * _MORE
         return given and larger.size <= self._target and larger.picture <= smaller.picture * 1.005
 
     def _corrected(self, wanted: float) -> float:
@@ -212,12 +219,13 @@ class _Search:
         if wanted <= 0:
             return 0.0
         known = [(rate, made.picture) for rate, made in self._tries if rate is not None and made.picture > 0]
+        below = max((one for one in known if one[1] <= wanted), default=None)
+        above = min((one for one in known if one[1] > wanted), default=None)
+        if below is not None and above is not None and below[0] < above[0]:
+            share = math.log(wanted / below[1]) / math.log(above[1] / below[1])
+            return below[0] * math.pow(above[0] / below[0], share)
         known.sort(key=lambda one: abs(math.log(one[1] / wanted)))
         bitrate, picture = known[0]
-        other = next((one for one in known if (one[1] > wanted) != (picture > wanted)), None)
-        if other is not None and (other[0] > bitrate) == (other[1] > picture):
-            share = math.log(wanted / picture) / math.log(other[1] / picture)
-            return bitrate * math.pow(other[0] / bitrate, share)
         power = 1.0
         if len(known) > 1 and known[1][0] != bitrate and known[1][1] != picture:
             measured = math.log(picture / known[1][1]) / math.log(bitrate / known[1][0])
@@ -228,7 +236,7 @@ class _Search:
 def _shares(begin: float) -> list[tuple[float, float]]:
     """Return the part of the progress of each try: the first is the longest, as it is often the only one."""
     rest = 100.0 - begin
-    edges = [begin + rest * part for part in (0.0, 0.7, 0.85, 0.92, 0.95, 0.97, 0.99, 1.0)]
+    edges = [begin + rest * part for part in (0.0, 0.7, 0.85, 0.92, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 1.0)]
     return list(itertools.pairwise(edges))
 
 

@@ -27,7 +27,8 @@ class Codec(Struct, frozen=True, kw_only=True):
         decoder: FFmpeg's name of the coding, by which streams are told.
         containers: Where it may stand.
         formats: Pixel format by bits a sample.
-        crf: Constant rate factors of the three qualities, measured to look alike across codecs.
+        crf: Constant rate factors of the three qualities, at which codecs were measured to look alike
+            (docs/video-quality.md).
         crf_range: Least and most.
         preset: Where a job names none.
         presets: The encoder's own number for each preset; empty where it takes the names.
@@ -60,7 +61,7 @@ CODECS: dict[CodecName, Codec] = {
         decoder="hevc",
         containers=("mp4", "mov", "mkv"),
         formats={8: "yuv420p", 10: "yuv420p10le"},
-        crf={"low": 31, "medium": 26, "high": 22},
+        crf={"low": 28, "medium": 23, "high": 19},
         crf_range=(0, 51),
         preset="medium",
         tag="hvc1",
@@ -80,7 +81,7 @@ CODECS: dict[CodecName, Codec] = {
         decoder="vp9",
         containers=("webm", "mp4", "mkv"),
         formats={8: "yuv420p"},  # the wheel has libvpx without its ten bits
-        crf={"low": 40, "medium": 33, "high": 26},
+        crf={"low": 39, "medium": 31, "high": 25},
         crf_range=(0, 63),
         preset="fast",
         presets=(8, 7, 6, 5, 4, 3, 2, 1, 0),
@@ -90,13 +91,16 @@ CODECS: dict[CodecName, Codec] = {
         decoder="av1",
         containers=("mp4", "webm", "mkv"),
         formats={8: "yuv420p", 10: "yuv420p10le"},
-        crf={"low": 43, "medium": 35, "high": 27},
+        crf={"low": 44, "medium": 34, "high": 24},
         crf_range=(1, 63),
-        preset="fast",
+        preset="slow",
         presets=(12, 11, 10, 9, 8, 7, 6, 4, 2),
     ),
 }
 
+
+_OVERSHOOT = 10
+"""Percent SVT-AV1 may go above a cap; by itself it takes 50, and with 0 stays a quarter below."""
 
 _QUICK_PASS: dict[CodecName, tuple[str, ...]] = {
     "h264": ("ref=1", "8x8dct=0", "partitions=none", "me=dia", "subme=2", "trellis=0", "fast-pskip=1"),
@@ -147,7 +151,9 @@ def encoder_options(code: VideoCode, threads: int) -> dict[str, str]:
         options |= _x26x_options(code, threads)
     elif code.codec == "av1":
         options["preset"] = str(codec.presets[level])
-        options["svtav1-params"] = ":".join((f"lp={threads}", *_av1_colours(code.colour)))
+        options["svtav1-params"] = ":".join(
+            (f"lp={threads}", f"mbr-overshoot-pct={_OVERSHOOT}", *_av1_colours(code.colour))
+        )
     else:
         options |= {"deadline": "good", "cpu-used": str(codec.presets[level]), "auto-alt-ref": "1"}
         options |= {"lag-in-frames": "25"}

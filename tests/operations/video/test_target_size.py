@@ -18,22 +18,25 @@ def reel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reels")
     wide = scenes.landscape(*scenes.MINI)
 
+    def grainy(picture, share):
+        grain = np.random.default_rng(round(share * 1000)).normal(0, 3, (*picture.shape[:2], 1))
+        return np.clip(picture + grain, 0, 255).astype(np.uint8)
+
     def pan(width, height, share):
         left = round((wide.shape[1] - width) * share)
-        grain = np.random.default_rng(round(share * 1000)).normal(0, 3, (height, width, 1))
-        return np.clip(wide[60 : 60 + height, left : left + width] + grain, 0, 255).astype(np.uint8)
+        return grainy(wide[60 : 60 + height, left : left + width], share)
 
     def cuts(width, height, share):
         part = int(share * 3)
         shift = round(share * 40)
-        return np.ascontiguousarray(np.roll(wide[40 * part : 40 * part + height, shift : shift + width], part, axis=2))
+        return grainy(np.roll(wide[40 * part : 40 * part + height, shift : shift + width], part, axis=2), share)
 
-    paints = {"pan": (pan, [reels.stereo(seconds=3.0, bitrate=48_000)]), "cuts": (cuts, [])}
+    paints = {"pan": (pan, [reels.stereo(seconds=5.0, bitrate=48_000)]), "cuts": (cuts, [])}
 
     @functools.cache
     def made(name):
         paint, sounds = paints[name]
-        picture = reels.Picture(seconds=3.0, paint=paint, options={"crf": "12"})
+        picture = reels.Picture(seconds=5.0, paint=paint, options={"crf": "12"})
         path = folder / f"{name}.mp4"
         path.write_bytes(reels.write(reels.Film(picture=picture, sounds=sounds)))
         return path
@@ -47,7 +50,7 @@ def fitted(done, reel, tmp_path):
 
     def run(name, target, suffix="mp4", **fields):
         output = tmp_path / f"out.{suffix}"
-        fields = {"preset": "ultrafast", "skip_if_larger": False, "overwrite": "replace"} | fields
+        fields = {"preset": "veryfast", "skip_if_larger": False, "overwrite": "replace"} | fields
         result = done("video_transcode", input=reel(name), output=output, target_size=target, **fields)
         assert result.outputs[0].size_bytes == output.stat().st_size
         return result.metadata, output
@@ -64,18 +67,18 @@ def scratch(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize(("name", "target"), [("pan", 120_000), ("cuts", 60_000)])
+@pytest.mark.parametrize(("name", "target"), [("pan", 200_000), ("cuts", 100_000)])
 @pytest.mark.parametrize(("codec", "suffix"), CODINGS)
 def test_targets_are_met_from_below(fitted, scratch, codec, suffix, name, target):
     told, path = fitted(name, target, suffix, codec=codec)
     assert target * 0.97 <= path.stat().st_size <= target, told
     assert (told["verdict"], told["converged"], told["target_size"]) == ("reached", True, target)
     assert told["deviation_percent"] == pytest.approx((path.stat().st_size / target - 1) * 100, abs=0.01)
-    assert 1 <= told["encodes"] <= (3 if codec in ("h264", "h265") else 5)
+    assert 1 <= told["encodes"] <= (3 if codec in ("h264", "h265") else 8)
     assert "crf" not in told
     assert list(scratch.iterdir()) == []
     with av.open(str(path)) as film:
-        assert sum(1 for _ in film.decode(video=0)) == told["frames"] == 75
+        assert sum(1 for _ in film.decode(video=0)) == told["frames"] == 125
         assert len(film.streams.audio) == (name == "pan")
 
 
@@ -84,7 +87,7 @@ def test_what_cannot_be_is_said(fitted, scratch):
     assert (told["verdict"], told["converged"], told["encodes"]) == ("unreachable", False, 1)
     assert f"{path.stat().st_size} bytes" in told["reason"]
     with av.open(str(path)) as film:
-        assert sum(1 for _ in film.decode(video=0)) == 75
+        assert sum(1 for _ in film.decode(video=0)) == 125
     assert list(scratch.iterdir()) == []
 
 
