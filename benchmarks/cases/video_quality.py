@@ -31,7 +31,7 @@ GRID: dict[tuple[str, str], tuple[float, ...]] = {
     ("vp9", "medium"): (14, 24, 34, 46),
     ("av1", "fast"): (16, 26, 37, 50),
     ("av1", "slow"): (16, 26, 37, 50),
-    ("vp8", "medium"): (4, 10, 20, 36),
+    ("vp8", "medium"): (10, 24, 40, 60),
 }
 """The constant rate factors each coding and preset is measured at."""
 
