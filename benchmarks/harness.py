@@ -47,7 +47,9 @@ class Bench:
     """What the cases are given.
 
     Attributes:
-        photo: The picture to work on.
+        photo: The picture to work on; of the cases that are run for each of many, the one in turn.
+        photos: All photos there are, JPEGs.
+        graphics: All graphics there are, PNGs.
         films: The films to work on, with sound; only one case takes more than the first.
         work: A folder for outputs, removed at the end.
         mediamill: The command line of the engine, without a command.
@@ -56,9 +58,13 @@ class Bench:
         ffmpeg: FFmpeg's program; None where there is none.
         rounds: How many pairs each comparison takes.
         quick: Do next to nothing, only to see that it works.
+        env: Variables of everything that is measured.
+        where: Which of many pictures is in turn, for people.
     """
 
     photo: Path
+    photos: tuple[Path, ...]
+    graphics: tuple[Path, ...]
     films: tuple[Path, ...]
     work: Path
     mediamill: tuple[str, ...]
@@ -68,6 +74,7 @@ class Bench:
     rounds: int
     quick: bool
     env: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
 
     @property
     def film(self) -> Path:
@@ -77,6 +84,11 @@ class Bench:
     def count(self, full: int, quick: int) -> int:
         """Return how often to do something."""
         return quick if self.quick else full
+
+    @property
+    def many(self) -> bool:
+        """Whether there are many photos, so that each may be looked at shortly."""
+        return len(self.photos) > 1
 
     def folder(self, name: str) -> Path:
         """Return a fresh folder for outputs."""

@@ -33,6 +33,7 @@ class Codec(Struct, frozen=True, kw_only=True):
         preset: Where a job names none.
         presets: The encoder's own number for each preset; empty where it takes the names.
         tag: Sample entry in MP4 and MOV, where FFmpeg's own would not be played everywhere.
+        least: The shortest side it codes, in pixels.
     """
 
     encoder: str
@@ -44,6 +45,7 @@ class Codec(Struct, frozen=True, kw_only=True):
     preset: Preset
     presets: tuple[int, ...] = ()
     tag: str | None = None
+    least: int = 2
 
 
 CODECS: dict[CodecName, Codec] = {
@@ -65,6 +67,7 @@ CODECS: dict[CodecName, Codec] = {
         crf_range=(0, 51),
         preset="medium",
         tag="hvc1",
+        least=16,
     ),
     "vp8": Codec(
         encoder="libvpx",
@@ -95,6 +98,7 @@ CODECS: dict[CodecName, Codec] = {
         crf_range=(1, 63),
         preset="slow",
         presets=(12, 11, 10, 9, 8, 7, 6, 4, 2),
+        least=4,
     ),
 }
 
@@ -247,7 +251,7 @@ def set_up_encoder(stream: Any, code: VideoCode, *, tick: Fraction, rate: Fracti
     if code.crf is None and code.bitrate is not None:
         context.bit_rate = code.bitrate
     if code.codec == "h265" and stream.container.format.name in ("mp4", "mov"):
-        context.codec_tag = "hvc1"
+        context.codec_tag = CODECS["h265"].tag
 
 
 _SETTINGS = re.compile(rb"\A(?:\x00\x00\x00\x01|\x00\x00\x01)\x06\x05")
