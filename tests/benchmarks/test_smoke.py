@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.peers import ffmpeg
+
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "benchmarks" / "run.py"
 FIELDS = {
@@ -39,13 +41,18 @@ WORK = {
     "overhead": 3,
     "placeholder": 2,
     "png": 4,
+    "renditions": 2,
     "resize": 3,
     "throughput": 5,
+    "transcode": 4,
+    "video_quality": 1,
+    "video_start": 2,
 }
 """How many rows each case has, at the quick setting."""
 
 WITH_PEER = ("equal_score", "ladder", "oneshot", "png", "resize", "throughput")
-PEERLESS = tuple(name for name in WORK if name not in WITH_PEER)
+WITH_FFMPEG = ("renditions", "transcode", "video_quality", "video_start")
+PEERLESS = tuple(name for name in WORK if name not in (*WITH_PEER, *WITH_FFMPEG))
 
 
 def run(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -80,7 +87,7 @@ def test_there_is_a_test_for_every_case() -> None:
 
 @pytest.mark.parametrize("name", sorted(WORK))
 def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
-    text, facts = report(tmp_path, name, **without_node(tmp_path))
+    text, facts = report(tmp_path, name, "--ffmpeg", f"{tmp_path}/none", **without_node(tmp_path))
     assert not facts["failures"]
     assert len(facts["rows"]) == WORK[name]
     for row in facts["rows"]:
@@ -89,9 +96,9 @@ def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
         assert row["work"] in text
         assert row["met"] is None
         assert row["rounds"] >= 1 or row["unit"] == ""
-    if name in WITH_PEER:
+    if name not in PEERLESS:
         assert "not installed" in text
-        assert "nodejs.org" in text
+        assert ("imageio-ffmpeg" if name in WITH_FFMPEG else "nodejs.org") in text
         assert all(row["missing"] and row["peer"] is None and row["median"] is None for row in facts["rows"])
     else:
         assert all(row["missing"] is None and row["median"] is not None for row in facts["rows"])
@@ -101,6 +108,17 @@ def test_a_machine_without_sharp_is_told_how_to_install_it(tmp_path: Path) -> No
     text, facts = report(tmp_path, "oneshot", "--sharp", str(tmp_path))
     assert ("npm install" if shutil.which("node") else "nodejs.org") in text
     assert all(row["ours"] > 0 and row["peer"] is None for row in facts["rows"])
+
+
+@pytest.mark.parametrize("name", WITH_FFMPEG if ffmpeg.find(None) else ())
+def test_films_are_held_against_ffmpeg(name: str, tmp_path: Path) -> None:
+    _, facts = report(tmp_path, name)
+    assert not facts["failures"]
+    assert facts["machine"]["versions"]["ffmpeg"] != "not installed"
+    assert facts["machine"]["film"].startswith("film.mp4")
+    told = [row for row in facts["rows"] if row["missing"] is None and row["ours"] is not None]
+    assert told
+    assert all(row["peer"] > 0 for row in told)
 
 
 def test_the_machine_and_the_versions_are_told(tmp_path: Path) -> None:
