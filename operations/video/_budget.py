@@ -67,17 +67,30 @@ class Fitted(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     reason: str = ""
 
-    @property
-    def report(self) -> dict[str, Any]:
-        """What a result says of it."""
+    def report(self, given_back: int | None = None) -> dict[str, Any]:
+        """Return what a result says of it.
+
+        Args:
+            given_back: Bytes of the source, where it stands in the place of what was made.
+        """
+        size = self.made.size if given_back is None else given_back
+        verdict, reason = self.verdict, self.reason
+        if given_back is not None:
+            verdict = judged(size, self.target)
+            reason = "" if verdict == "reached" else f"The source is given back, it has {size} bytes."
         found: dict[str, Any] = {
             "target_size": self.target,
-            "deviation_percent": round((self.made.size / self.target - 1) * 100, 2),
+            "deviation_percent": round((size / self.target - 1) * 100, 2),
             "encodes": self.encodes,
-            "verdict": self.verdict,
-            "converged": self.verdict == "reached",
+            "verdict": verdict,
+            "converged": verdict == "reached",
         }
-        return found | ({"reason": self.reason} if self.reason else {})
+        return found | ({"reason": reason} if reason else {})
+
+
+def judged(size: int, target: int) -> Verdict:
+    """Return what a size is to a target."""
+    return "unreachable" if size > target else "reached" if size >= target * (1 - TOLERANCE) else "below"
 
 
 def parse_size(value: str | int | None, field: str = "target_size") -> int | None:
@@ -185,7 +198,7 @@ class _Search:
     def result(self) -> Fitted:
         """Return what came of it."""
         bitrate, made = self.best or self._tries[-1]
-        verdict: Verdict = "unreachable" if self.best is None else "reached" if self._is_close(made) else "below"
+        verdict = judged(made.size, self._target)
         reason = ""
         if verdict == "unreachable":
             reason = (
@@ -204,7 +217,7 @@ class _Search:
         )
 
     def _is_close(self, made: Made) -> bool:
-        return self._target * (1 - TOLERANCE) <= made.size <= self._target
+        return judged(made.size, self._target) == "reached"
 
     def _is_full(self) -> bool:
         """Return whether the last try was given more bits than the one before, and took no more."""

@@ -8,14 +8,13 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 from msgspec import Struct, structs
 
 from mediamill.operations.contract import Context, Stream
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts
-from mediamill.operations.video._budget import Made, Rate, fit
+from mediamill.operations.video._budget import Fitted, Made, Rate, fit
 from mediamill.operations.video._chain import Chain
 from mediamill.operations.video._codecs import CODECS, VideoCode
 from mediamill.operations.video._film import make_films
@@ -34,10 +33,10 @@ _PACKET_BYTES, _PACKETS_A_SECOND, _HEADER_BYTES = 10, 47, 1_500
 
 
 class Sized(Struct, frozen=True):
-    """A film that was made to a size, and what a result says of how that went."""
+    """A film that was made to a size, and how that went."""
 
     sink: Sink
-    report: dict[str, Any]
+    fitted: Fitted
 
 
 def make_sized(
@@ -85,7 +84,7 @@ def make_sized(
         others = _others(recipe, facts, sound)
         begin = 0.0 if path is None else _FIRST_PASS
         fitted = fit(recipe.path, target, others, facts.duration, make, begin)
-    return Sized(fitted.made.told, fitted.report)
+    return Sized(fitted.made.told, fitted)
 
 
 @contextlib.contextmanager

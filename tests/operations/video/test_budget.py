@@ -60,7 +60,7 @@ def test_a_floor_above_the_target_is_said(tmp_path):
     assert (found.verdict, found.made.size) == ("unreachable", 7_000)
     assert encoder.rates[-1] is None
     assert "7000 bytes" in found.reason
-    assert found.report["converged"] is False
+    assert found.report()["converged"] is False
 
 
 def test_a_target_below_everything_takes_one_encode(tmp_path):
@@ -71,7 +71,7 @@ def test_a_target_below_everything_takes_one_encode(tmp_path):
 def test_an_encoder_in_steps_gives_the_best_below(tmp_path):
     found, _ = fitted(tmp_path, 100_000, lambda asked: 20_000 * (asked // 20_000))
     assert (found.verdict, found.made.size) == ("below", 85_000)
-    assert found.report["deviation_percent"] == -15.0
+    assert found.report()["deviation_percent"] == -15.0
 
 
 def test_an_encoder_that_always_overshoots_ends_below(tmp_path):
@@ -84,6 +84,13 @@ def test_a_picture_that_takes_no_more_bits_is_not_tried_on(tmp_path):
     found, encoder = fitted(tmp_path, 10_000_000, lambda asked: min(asked, 50_000))
     assert (found.verdict, found.made.size) == ("below", 55_000)
     assert len(encoder.rates) == 2
+
+
+def test_a_source_that_is_given_back_is_judged_itself(tmp_path):
+    found, _ = fitted(tmp_path, 100_000, lambda asked: asked)
+    assert {found.report(size)["verdict"] for size in (97_000, 100_000)} == {"reached"}
+    assert (found.report(96_999)["verdict"], found.report(100_001)["verdict"]) == ("below", "unreachable")
+    assert found.report(50_000)["deviation_percent"] == -50.0
 
 
 def test_progress_never_falls_and_ends_with_all(tmp_path):

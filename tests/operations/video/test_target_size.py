@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fixtures.samples import reels, scenes
+from mediamill.operations.video import video_profile
 from mediamill.operations.video._sink import Sink
 from mediamill.protocol.errors import EncodeFailed
 
@@ -106,8 +107,26 @@ def test_spellings(fitted, value):
 def test_the_source_is_given_back_where_it_fits_already(fitted, reel):
     source = reel("cuts").read_bytes()
     told, path = fitted("cuts", 2 * len(source), skip_if_larger=True)
-    assert told["skipped"] is True
+    assert (told["skipped"], told["verdict"], told["deviation_percent"]) == (True, "below", -50.0)
     assert path.read_bytes() == source
+
+
+@pytest.mark.parametrize(("codec", "suffix"), CODINGS)
+def test_profiles_cap_the_bitrate_of_every_coding(done, reel, tmp_path, monkeypatch, codec, suffix):
+    def most(bitrate):
+        profile = video_profile.Profile(sides=(160, 120), bitrate=bitrate, audio_bitrate=96_000)
+        monkeypatch.setitem(video_profile.PROFILES, "web-low", profile)
+        output = tmp_path / f"{bitrate}.{suffix}"
+        done("video_profile", input=reel("pan"), output=output, profile="web-low", codec=codec)
+        with av.open(str(output)) as film:
+            packets = [packet for packet in film.demux(video=0) if packet.size]
+        seconds = np.array([float(packet.pts * packet.time_base) for packet in packets])
+        bits = np.array([packet.size * 8 for packet in packets])
+        return max(bits[(seconds >= start) & (seconds < start + 3)].sum() / 3 for start in (0, 0.5, 1, 1.5, 2))
+
+    cap = round(most(100_000_000) / 2)
+    # A buffer of two seconds may be full at first, so that three seconds hold as much as five at the most.
+    assert most(cap) <= cap * 5 / 3
 
 
 @pytest.mark.parametrize("fields", [{"crf": 30}, {"bitrate": "1M"}, {"quality": "low"}])
