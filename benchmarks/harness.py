@@ -50,7 +50,7 @@ class Bench:
         photo: The picture to work on; of the cases that are run for each of many, the one in turn.
         photos: All photos there are, JPEGs.
         graphics: All graphics there are, PNGs.
-        film: The film to work on, with sound.
+        films: The films to work on, with sound; only one case takes more than the first.
         work: A folder for outputs, removed at the end.
         mediamill: The command line of the engine, without a command.
         sharp: A folder that has `node_modules/sharp`; None where there is none.
@@ -65,7 +65,7 @@ class Bench:
     photo: Path
     photos: tuple[Path, ...]
     graphics: tuple[Path, ...]
-    film: Path
+    films: tuple[Path, ...]
     work: Path
     mediamill: tuple[str, ...]
     sharp: Path | None
@@ -75,6 +75,11 @@ class Bench:
     quick: bool
     env: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
+
+    @property
+    def film(self) -> Path:
+        """The film to work on."""
+        return self.films[0]
 
     def count(self, full: int, quick: int) -> int:
         """Return how often to do something."""

@@ -77,7 +77,7 @@ def prepare(options: argparse.Namespace, work: Path) -> Bench:
         photo=photos[0],
         photos=photos,
         graphics=graphics,
-        film=options.film.resolve() if options.film else samples.default_film(work, quick=options.quick),
+        films=tuple(film.resolve() for film in options.film) or (samples.default_film(work, quick=options.quick),),
         work=work,
         mediamill=engine,
         sharp=folder,
@@ -121,12 +121,19 @@ def parser() -> argparse.ArgumentParser:
     pictures.add_argument("--photo", type=Path, metavar="FILE", help="a JPEG photo of your own; default: a made one")
     pictures.add_argument("--photos", type=Path, metavar="DIR", help="a folder of them, and of PNG graphics")
     made.add_argument(
+        "--film",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a film of your own, or several for video_quality; default: a made one",
+    )
+    made.add_argument(
         "--rounds",
         type=int,
         metavar="N",
         help=f"pairs a comparison; default: {DEFAULT_ROUNDS}, with many photos {ROUNDS_OF_MANY} for each",
     )
-    made.add_argument("--film", type=Path, metavar="FILE", help="a film of your own; default: a made one")
     made.add_argument(
         "--sharp", type=Path, metavar="DIR", help="a folder that has node_modules/sharp; default: build/peers"
     )

@@ -1,7 +1,9 @@
 """The `Context` operations run in, and the channel it reports over."""
 
 import os
+import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from msgspec import UNSET
@@ -10,7 +12,7 @@ from mediamill.engine.inputs import Inputs
 from mediamill.engine.outputs import Move, Outputs
 from mediamill.engine.settings import Settings
 from mediamill.operations.contract import Blob, Limits, Plan, Stream, Target
-from mediamill.protocol.errors import TimedOut
+from mediamill.protocol.errors import OutputUnwritable, TimedOut
 from mediamill.protocol.job import Job, Source
 from mediamill.protocol.results import Output, Result
 
@@ -179,6 +181,17 @@ class JobContext:
         """Make a claimed output's temporary file."""
         self._channel.check()
         return self.outputs.create(target)
+
+    def scratch(self, names: Sequence[str]) -> str:
+        """Make a private folder for the time the job runs; its files are removed with a dead worker's."""
+        folder = os.path.join(tempfile.gettempdir(), f"mediamill-{os.urandom(8).hex()}")
+        for path in (folder, *(os.path.join(folder, name) for name in names)):
+            self._channel.announce(path)
+        try:
+            os.mkdir(folder, 0o700)
+        except OSError as error:
+            raise OutputUnwritable(f"No temporary folder can be made: {error.strerror}", detail=folder) from None
+        return folder
 
     def finish(self, target: Target, **facts: Any) -> None:
         """Flush an output that was written by name."""

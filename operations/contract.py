@@ -13,6 +13,7 @@ An operation is one file in a medium's folder, named as the operation. It holds
 An operation made of other jobs has `expand` and `collect` in the place of `plan` and `run`.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -157,6 +158,16 @@ class Context(Protocol):
 
         Returns:
             Its path, in the folder of the output. Close what writes to it, then call `finish`.
+        """
+
+    def scratch(self, names: Sequence[str]) -> str:
+        """Make a private folder for files that are needed while the job runs and for nothing else.
+
+        Args:
+            names: Every file a library may make there, so that none stays behind where this process dies.
+
+        Returns:
+            Its path, outside the folders of outputs. Remove it when done.
         """
 
     def finish(self, target: Target, **facts: Any) -> None:

@@ -16,7 +16,7 @@ class Damage:
     """
 
     def __init__(self, *, strict: bool = False) -> None:
-        self._strict = strict
+        self.strict = strict
         self.errors = 0
         self.first = ""
         self.missing = 0.0
@@ -30,7 +30,7 @@ class Damage:
         """
         self.errors += 1
         self.first = self.first or f"{type(error).__name__}: {error}"
-        if self._strict:
+        if self.strict:
             raise CorruptInput("The file is damaged.", detail=self.first)
 
     def gave(self, frames: int, packets: int) -> None:
@@ -50,7 +50,7 @@ class Damage:
         if expected - at <= MISSING_SECONDS:
             return
         self.missing = round(expected - at, 3)
-        if self._strict:
+        if self.strict:
             raise CorruptInput(f"The file is cut short: it ends after {at:.1f} of {expected:.1f} seconds.")
 
     def told(self) -> dict[str, Any]:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 MUXERS = {
     "mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "m4a": "mp4", "mp3": "mp3", "opus": "ogg",
-    "ogg": "ogg", "flac": "flac", "wav": "wav", "aac": "adts", "mka": "matroska",
+    "ogg": "ogg", "flac": "flac", "wav": "wav", "aac": "adts", "mka": "matroska", "null": "null",
 }  # fmt: skip
-"""FFmpeg's muxer for each format that is written."""
+"""FFmpeg's muxer for each format that is written; `null` writes nothing."""
 
 _FAST_START = ("mp4", "mov", "m4a")
 _OPTIONS: dict[str, dict[str, str]] = {

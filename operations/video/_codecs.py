@@ -27,7 +27,8 @@ class Codec(Struct, frozen=True, kw_only=True):
         decoder: FFmpeg's name of the coding, by which streams are told.
         containers: Where it may stand.
         formats: Pixel format by bits a sample.
-        crf: Constant rate factors of the three qualities, measured to look alike across codecs.
+        crf: Constant rate factors of the three qualities, at which codecs were measured to look alike
+            (docs/video-quality.md).
         crf_range: Least and most.
         preset: Where a job names none.
         presets: The encoder's own number for each preset; empty where it takes the names.
@@ -62,7 +63,7 @@ CODECS: dict[CodecName, Codec] = {
         decoder="hevc",
         containers=("mp4", "mov", "mkv"),
         formats={8: "yuv420p", 10: "yuv420p10le"},
-        crf={"low": 31, "medium": 26, "high": 22},
+        crf={"low": 28, "medium": 23, "high": 19},
         crf_range=(0, 51),
         preset="medium",
         tag="hvc1",
@@ -73,7 +74,7 @@ CODECS: dict[CodecName, Codec] = {
         decoder="vp8",
         containers=("webm", "mkv"),
         formats={8: "yuv420p"},
-        crf={"low": 20, "medium": 12, "high": 7},
+        crf={"low": 56, "medium": 38, "high": 21},
         crf_range=(4, 63),
         preset="medium",
         presets=(8, 7, 6, 5, 4, 3, 2, 1, 0),
@@ -83,7 +84,7 @@ CODECS: dict[CodecName, Codec] = {
         decoder="vp9",
         containers=("webm", "mp4", "mkv"),
         formats={8: "yuv420p"},  # the wheel has libvpx without its ten bits
-        crf={"low": 40, "medium": 33, "high": 26},
+        crf={"low": 39, "medium": 31, "high": 25},
         crf_range=(0, 63),
         preset="fast",
         presets=(8, 7, 6, 5, 4, 3, 2, 1, 0),
@@ -93,12 +94,21 @@ CODECS: dict[CodecName, Codec] = {
         decoder="av1",
         containers=("mp4", "webm", "mkv"),
         formats={8: "yuv420p", 10: "yuv420p10le"},
-        crf={"low": 43, "medium": 35, "high": 27},
+        crf={"low": 44, "medium": 34, "high": 24},
         crf_range=(1, 63),
-        preset="fast",
+        preset="slow",
         presets=(12, 11, 10, 9, 8, 7, 6, 4, 2),
         least=4,
     ),
+}
+
+
+_OVERSHOOT = 10
+"""Percent SVT-AV1 may go above a cap; by itself it takes 50, and with 0 stays a quarter below."""
+
+_QUICK_PASS: dict[CodecName, tuple[str, ...]] = {
+    "h264": ("ref=1", "8x8dct=0", "partitions=none", "me=dia", "subme=2", "trellis=0", "fast-pskip=1"),
+    "h265": ("slow-firstpass=0",),
 }
 
 
@@ -145,7 +155,9 @@ def encoder_options(code: VideoCode, threads: int) -> dict[str, str]:
         options |= _x26x_options(code, threads)
     elif code.codec == "av1":
         options["preset"] = str(codec.presets[level])
-        options["svtav1-params"] = ":".join((f"lp={threads}", *_av1_colours(code.colour)))
+        options["svtav1-params"] = ":".join(
+            (f"lp={threads}", f"mbr-overshoot-pct={_OVERSHOOT}", *_av1_colours(code.colour))
+        )
     else:
         options |= {"deadline": "good", "cpu-used": str(codec.presets[level]), "auto-alt-ref": "1"}
         options |= {"lag-in-frames": "25"}
@@ -173,8 +185,16 @@ def _x26x_options(code: VideoCode, threads: int) -> dict[str, str]:
             parameters.append("info=0")
     if code.statistics is not None:
         path, number = code.statistics
-        parameters += [f"pass={number}", f"stats={path}"]
+        parameters += [f"pass={number}", f"stats={_escaped(path)}"]
+        # What FFmpeg's own first pass leaves out, too: it need not look well, only tell where bits will go.
+        if number == 1 and PRESETS.index(code.preset) >= PRESETS.index("veryfast"):
+            parameters += _QUICK_PASS[code.codec]
     return {f"{CODECS[code.codec].encoder[3:]}-params": ":".join(parameters)} if parameters else {}
+
+
+def _escaped(path: str) -> str:
+    """Return a path as it stands in a list of options."""
+    return re.sub(r"([\\':=])", r"\\\1", path)
 
 
 def _x265_colours(colour: Colour) -> list[str]:

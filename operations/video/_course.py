@@ -13,14 +13,16 @@ from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFac
 from mediamill.operations.streams._open import open_input
 from mediamill.operations.streams._remux import Remuxed, remux
 from mediamill.operations.streams._sound import AudioCode
+from mediamill.operations.video._budget import Fitted
 from mediamill.operations.video._chain import Chain, chain_for
 from mediamill.operations.video._codecs import CodecName, Container, VideoCode
 from mediamill.operations.video._decide import audio_code, coding_of, sound_of, video_code
 from mediamill.operations.video._film import make_films
 from mediamill.operations.video._geometry import Shape, Size, even
 from mediamill.operations.video._params import CodingJob, place
+from mediamill.operations.video._passes import make_sized
 from mediamill.operations.video._report import film_report, left_out, source_report
-from mediamill.operations.video._sink import Recipe, Sink
+from mediamill.operations.video._sink import Recipe
 from mediamill.operations.video._tone import tone_map
 from mediamill.protocol.errors import UnsupportedFormat
 from mediamill.protocol.results import text
@@ -112,27 +114,42 @@ def carry_out(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
     """Make a prepared job's output and return its metadata."""
     ctx.reserve(prepared.plan.memory_bytes)
     found: dict[str, Any] = {"source": source_report(prepared.facts, prepared.video, prepared.sound)}
+    fitted: Fitted | None = None
     for target in ctx.claim(prepared.plan):
         path = ctx.create(target)
         damage = Damage(strict=job.strict)
         with tone_map(prepared.video, prepared.code) as table:
             chain = chain_for(prepared.video, prepared.code, table, cover=prepared.cover, fast=prepared.fast)
-            sink = _make(job, prepared, chain, path, damage, ctx)
+            recipe = _recipe(job, prepared, chain, path)
+            if job.target_bytes is None:
+                (sink,) = make_films(ctx, prepared.stream, prepared.facts, [recipe], damage, sound=prepared.sound)
+            else:
+                made = make_sized(
+                    ctx, prepared.stream, prepared.facts, recipe, job.target_bytes, damage, prepared.sound
+                )
+                sink, fitted = made.sink, made.fitted
         found |= damage.told()
         size = os.path.getsize(path)
         if job.skip_if_larger and size >= prepared.facts.size and _may_stand(job, prepared):
             found |= _give_back(job, prepared, path, ctx)
             shown = prepared.video.shown
             ctx.finish(target, width=shown[0], height=shown[1], duration=round(prepared.facts.duration, 3))
-            return found | {
-                "codec": coding_of(prepared.video.codec) or prepared.video.codec,
-                "duration": round(prepared.facts.duration, 3),
-                "skipped": True,
-                "skip_reason": f"The output would have {size} bytes, the source has {prepared.facts.size}.",
-                "compression_ratio": round(prepared.facts.size / os.path.getsize(path), 3),
-            }
+            told = {} if fitted is None else fitted.report(prepared.facts.size)
+            return (
+                found
+                | told
+                | {
+                    "codec": coding_of(prepared.video.codec) or prepared.video.codec,
+                    "duration": round(prepared.facts.duration, 3),
+                    "skipped": True,
+                    "skip_reason": f"The output would have {size} bytes, the source has {prepared.facts.size}.",
+                    "compression_ratio": round(prepared.facts.size / os.path.getsize(path), 3),
+                }
+            )
         ctx.finish(target, duration=round(sink.ended, 3), frames=sink.frames)
         found |= film_report(prepared.facts, prepared.video, prepared.code, sink, size)
+        if fitted is not None:
+            found |= fitted.report()
         if prepared.audio is not None and (others := left_out(prepared.facts, prepared.sound)):
             found["dropped"] = [*others, *found.get("dropped", ())]
     return found
@@ -171,8 +188,8 @@ def _remuxed(job: CodingJob, prepared: Prepared, path: str, damage: Damage, ctx:
     )
 
 
-def _make(job: CodingJob, prepared: Prepared, chain: Chain, path: str, damage: Damage, ctx: Context) -> Sink:
-    recipe = Recipe(
+def _recipe(job: CodingJob, prepared: Prepared, chain: Chain, path: str) -> Recipe:
+    return Recipe(
         path=path,
         format=job.container,
         video=prepared.code,
@@ -180,8 +197,6 @@ def _make(job: CodingJob, prepared: Prepared, chain: Chain, path: str, damage: D
         audio=prepared.audio,
         strip=job.strip_metadata,
     )
-    (sink,) = make_films(ctx, prepared.stream, prepared.facts, [recipe], damage, sound=prepared.sound)
-    return sink
 
 
 def _may_stand(job: CodingJob, prepared: Prepared) -> bool:

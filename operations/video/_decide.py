@@ -55,7 +55,8 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size, *, fast: bool = Fa
         )
     depth = 10 if facts.depth > 8 and 10 in codec.formats else 8
     bitrate = parse_bitrate(job.bitrate, "bitrate")
-    crf = job.crf if job.crf is not None else None if bitrate is not None else codec.crf[job.quality or "medium"]
+    spent = bitrate is not None or job.target_bytes is not None
+    crf = job.crf if job.crf is not None else None if spent else codec.crf[job.quality or "medium"]
     return VideoCode(
         codec=job.coding,
         size=size,

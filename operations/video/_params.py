@@ -113,6 +113,11 @@ class CodingJob(VideoJob, frozen=True, kw_only=True, forbid_unknown_fields=True,
         return ("crf", "bitrate", "quality")
 
     @property
+    def target_bytes(self) -> int | None:
+        """The size the film has to have; None where bits are spent by another field."""
+        return None
+
+    @property
     def container(self) -> Container:
         """The container that is written."""
         if self.format is not None:

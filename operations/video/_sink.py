@@ -78,6 +78,8 @@ class Sink:
         """Seconds, of the longest stream."""
         self.shown = 0.0
         """Seconds of picture."""
+        self.picture_bytes = 0
+        """Bytes of picture, without the container's."""
         self._video: Any = None
         self._audio: Any = None
         self._copied: Any = None
@@ -195,6 +197,7 @@ class Sink:
             self._write(self.companions.first)
         for packet in packets:
             if packet.stream is self._video:
+                self.picture_bytes += packet.size
                 packet.duration = self._lengths.pop(packet.pts, packet.duration)
                 if self._recipe.strip and not self.shown:
                     packet = without_settings(packet)

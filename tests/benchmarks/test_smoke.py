@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.peers import ffmpeg
+
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "benchmarks" / "run.py"
 FIELDS = {
@@ -46,9 +48,13 @@ WORK = {
     "search": 13,
     "png_lossy": 3,
     "png": 4,
+    "renditions": 2,
     "resize": 3,
     "throughput": 5,
     "thumbnails": 4,
+    "transcode": 4,
+    "video_quality": 1,
+    "video_start": 2,
 }
 """How many rows each case has, at the quick setting."""
 
@@ -59,8 +65,8 @@ WITH_PEER = {
     ("equal_avif", "equal_jpeg", "equal_webp", "ladder", "oneshot", "png", "resize", "throughput"), "nodejs.org"
 )
 """What has to be installed for the cases that have a peer."""
-WITH_FFMPEG = ("loudness", "thumbnails")
-"""Cases whose peer is FFmpeg's program, which a package brings; each is measured alone, too."""
+WITH_FFMPEG = ("loudness", "renditions", "thumbnails", "transcode", "video_quality", "video_start")
+"""Cases whose peer is FFmpeg's program."""
 PEERLESS = tuple(name for name in WORK if name not in (*WITH_PEER, *WITH_FFMPEG))
 
 
@@ -105,13 +111,10 @@ def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
         assert row["work"] in text
         assert row["met"] is None
         assert row["rounds"] >= 1 or row["unit"] == ""
-    if name in WITH_PEER:
+    if name not in PEERLESS:
         assert "not installed" in text
-        assert WITH_PEER[name] in text
+        assert WITH_PEER.get(name, "imageio-ffmpeg") in text
         assert all(row["missing"] and row["peer"] is None and row["median"] is None for row in facts["rows"])
-    elif name in WITH_FFMPEG:
-        assert all(row["ours"] is not None for row in facts["rows"])
-        assert all((row["peer"] is None) == bool(row["missing"]) for row in facts["rows"])
     else:
         assert all(row["missing"] is None and row["median"] is not None for row in facts["rows"])
 
@@ -120,6 +123,17 @@ def test_a_machine_without_sharp_is_told_how_to_install_it(tmp_path: Path) -> No
     text, facts = report(tmp_path, "oneshot", "--sharp", str(tmp_path))
     assert ("npm install" if shutil.which("node") else "nodejs.org") in text
     assert all(row["ours"] > 0 and row["peer"] is None for row in facts["rows"])
+
+
+@pytest.mark.parametrize("name", WITH_FFMPEG if ffmpeg.find(None) else ())
+def test_films_are_held_against_ffmpeg(name: str, tmp_path: Path) -> None:
+    _, facts = report(tmp_path, name)
+    assert not facts["failures"]
+    assert facts["machine"]["versions"]["ffmpeg"] != "not installed"
+    assert facts["machine"]["film"].startswith("film.mp4")
+    told = [row for row in facts["rows"] if row["missing"] is None and row["ours"] is not None]
+    assert told
+    assert all(row["peer"] > 0 for row in told)
 
 
 def test_the_machine_and_the_versions_are_told(tmp_path: Path) -> None:
