@@ -1,9 +1,9 @@
 """Where a film is cut: which of its coded pictures stay as they are, and which few have to be coded anew.
 
 From a key picture on, pictures can be taken as they are. At the end, too: pictures that come before the cut, in the
-order they are coded in and in the order they are shown in alike, need nothing that comes after it. So what is coded anew
-is what lies between the cut and the next key picture, and, where pictures are coded out of order, the few before the
-end that only a later one completes.
+order they are coded in and in the order they are shown in alike, need nothing that comes after it. So what is coded
+anew is what lies between the cut and the next key picture, and, where pictures are coded out of order, the few before
+the end that only a later one completes.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SLIVER = 0.001
 """Seconds a picture has to be in a cut for to count: the precision of the times jobs give."""
+
+NEVER = 1 << 62
+"""A tick no film reaches."""
 
 _FURTHER = 2.0
 """Seconds to go back by, more each time, where a search finds no key picture."""
@@ -37,7 +40,7 @@ class Cut(Struct, frozen=True, kw_only=True):
     """A part of a film.
 
     Attributes:
-        start, end: In ticks of the picture's clock.
+        start, end: In ticks of the picture's clock; `NEVER` for the end of the file.
         whole: Whether nothing before the start and after the end is left out.
         first: When the first picture to be read is decoded: a key picture.
         head: Whether pictures from the start on have to be coded anew.
@@ -72,15 +75,14 @@ def find_cut(
     """
     tick = float(video.tick)
     sliver = SLIVER / tick
-    last_tick = round((facts.start + facts.duration) / tick)
     at = round((facts.start + start) / tick)
     begun = _begin(source, video, at, sliver, accurate=accurate)
     if begun is None:
         return None
     key, at, head = begun
-    until = last_tick if end is None else round((facts.start + end) / tick)
-    if end is None or until >= last_tick - sliver:
-        return Cut(start=at, end=last_tick, whole=start <= 0, first=key, head=head)
+    if end is None or (facts.duration and end >= facts.duration - SLIVER):
+        return Cut(start=at, end=NEVER, whole=start <= 0, first=key, head=head)
+    until = round((facts.start + end) / tick)
     found = _finish(source, video, until, sliver)
     if found is None or found[0] < key:
         return None

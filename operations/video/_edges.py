@@ -17,7 +17,7 @@ from mediamill.operations.video._codecs import CODECS, CodecName, VideoCode, enc
 from mediamill.operations.video._decide import coding_of
 from mediamill.operations.video._units import Parameters, framed, joined, read_parameters
 
-_FINE: dict[CodecName, int] = {"h264": 16, "h265": 18, "vp8": 4, "vp9": 16, "av1": 18}
+FINE: dict[CodecName, int] = {"h264": 16, "h265": 18, "vp8": 4, "vp9": 16, "av1": 18}
 """Rate factors nobody tells from the source: what is cut is not to be seen."""
 
 _PROFILES = {66: "baseline", 77: "main", 100: "high", 110: "high10", 122: "high422", 244: "high444"}
@@ -38,74 +38,6 @@ class Joint(Struct, frozen=True, kw_only=True):
     extradata: bytes | None
 
 
-class PictureEncoder:
-    """An encoder whose packets belong to no stream yet.
-
-    Args:
-        facts: The film its pictures are of, whose size, shape and colours it keeps.
-        codec: What it codes in.
-        pixel_format: FFmpeg's name of the format its frames have.
-        threads: How many it may use.
-        joint: What it has to fit; None for a film of its own.
-        signed: Whether it may write its name and settings into the film.
-    """
-
-    def __init__(
-        self,
-        facts: VideoFacts,
-        codec: CodecName,
-        pixel_format: str,
-        threads: int,
-        *,
-        joint: Joint | None = None,
-        signed: bool = True,
-    ) -> None:
-        library = av()
-        known = CODECS[codec]
-        self._name = known.encoder
-        context: Any = library.CodecContext.create(known.encoder, "w")
-        context.width, context.height, context.pix_fmt = facts.width, facts.height, pixel_format
-        context.time_base = facts.tick
-        context.framerate = facts.rate or _USUAL_RATE
-        context.sample_aspect_ratio = facts.pixel
-        colour = facts.colour
-        context.color_primaries, context.color_trc = colour.primaries, colour.transfer
-        context.colorspace, context.color_range = colour.matrix, colour.range
-        context.thread_type, context.thread_count = "FRAME", threads
-        code = VideoCode(
-            codec=codec,
-            size=(facts.width, facts.height),
-            depth=facts.depth,
-            preset="fast" if joint is not None and codec == "h264" else known.preset,
-            colour=colour,
-            crf=_FINE[codec],
-            signed=signed,
-        )
-        context.options = encoder_options(code, threads) | (_edge_options(joint) if joint is not None else {})
-        if codec in ("h264", "h265"):
-            context.flags |= library.codec.context.Flags.global_header
-        try:
-            context.open()
-        except (library.FFmpegError, ValueError) as error:
-            raise output_error(error, f"The {known.encoder} encoder") from None
-        self._context = context
-
-    @property
-    def extradata(self) -> bytes:
-        """What a container holds for its packets."""
-        return self._context.extradata or b""
-
-    def encode(self, frame: Any) -> list[Any]:
-        """Return the packets a frame gives, None for the end."""
-        if frame is not None:
-            frame.pict_type = 0  # the encoder decides what is a key frame, not the source's
-        try:
-            found: list[Any] = self._context.encode(frame)
-        except (av().FFmpegError, ValueError) as error:
-            raise output_error(error, f"The {self._name} encoder") from None
-        return found
-
-
 class Edge:
     """Pictures at one edge of a cut, on their way into packets.
 
@@ -118,25 +50,33 @@ class Edge:
 
     def __init__(self, facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> None:
         self._joint = joint
-        self._encoder = PictureEncoder(facts, joint.codec, facts.pixel_format, threads, joint=joint, signed=signed)
+        self._encoder = _encoder(facts, joint, threads, signed=signed)
         self._tick = facts.tick
-        self._decoded: dict[int, int] = {}
+        self._places: dict[int, tuple[int, int]] = {}
 
     def encode(self, frame: Any, dts: int) -> Iterator[Any]:
         """Yield packets of a frame that is to be decoded at `dts`."""
-        self._decoded[frame.pts] = dts
-        yield from map(self._placed, self._encoder.encode(frame))
+        self._places[frame.pts] = dts, frame.duration or 0
+        frame.pict_type = 0  # the encoder decides what is a key frame, not the source's
+        yield from self._packets(frame)
 
     def flush(self) -> Iterator[Any]:
         """Yield what the encoder held back."""
-        yield from map(self._placed, self._encoder.encode(None))
+        yield from self._packets(None)
+
+    def _packets(self, frame: Any) -> Iterator[Any]:
+        try:
+            packets = self._encoder.encode(frame)
+        except (av().FFmpegError, ValueError) as error:
+            raise output_error(error, f"The {self._encoder.name} encoder") from None
+        yield from map(self._placed, packets)
 
     def _placed(self, packet: Any) -> Any:
         parameters = self._joint.parameters
         data = bytes(packet)
         made: Any = av().Packet(framed(data, parameters.length_size) if parameters is not None else data)
-        made.pts, made.dts, made.time_base = packet.pts, self._decoded.pop(packet.pts), self._tick
-        made.duration = packet.duration
+        made.pts, made.time_base = packet.pts, self._tick
+        made.dts, made.duration = self._places.pop(packet.pts)  # encoders forget how long a picture stands
         made.is_keyframe = packet.is_keyframe
         return made
 
@@ -158,8 +98,40 @@ def joint_for(facts: VideoFacts, extradata: bytes, *, signed: bool) -> Joint | N
     if parameters is None or parameters.free < 0 or parameters.profile not in _PROFILES:
         return None
     joint = Joint(codec=codec, parameters=parameters, extradata=None)
-    own = PictureEncoder(facts, codec, facts.pixel_format, 1, joint=joint, signed=signed).extradata
+    own = _encoder(facts, joint, 1, signed=signed).extradata
     return Joint(codec=codec, parameters=parameters, extradata=joined(parameters, own))
+
+
+def _encoder(facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> Any:
+    """Return an opened encoder that belongs to no stream, and keeps a film's size, shape and colours."""
+    library = av()
+    known = CODECS[joint.codec]
+    context: Any = library.CodecContext.create(known.encoder, "w")
+    context.width, context.height, context.pix_fmt = facts.width, facts.height, facts.pixel_format
+    context.time_base = facts.tick
+    context.framerate = facts.rate or _USUAL_RATE
+    context.sample_aspect_ratio = facts.pixel
+    colour = facts.colour
+    context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+    context.colorspace, context.color_range = colour.matrix, colour.range
+    context.thread_type, context.thread_count = "FRAME", threads
+    code = VideoCode(
+        codec=joint.codec,
+        size=(facts.width, facts.height),
+        depth=facts.depth,
+        preset="fast",
+        colour=colour,
+        crf=FINE[joint.codec],
+        signed=signed,
+    )
+    context.options = encoder_options(code, threads) | _edge_options(joint)
+    if joint.parameters is not None:
+        context.flags |= library.codec.context.Flags.global_header
+    try:
+        context.open()
+    except (library.FFmpegError, ValueError) as error:
+        raise output_error(error, f"The {known.encoder} encoder") from None
+    return context
 
 
 def encoder_formats(codec: CodecName) -> set[str]:
