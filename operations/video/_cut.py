@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.streams._av import av
+from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import MediaFacts, VideoFacts
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+
+_FIRST = -(1 << 40)
+"""Microseconds, before anything there is."""
 
 SLIVER = 0.001
 """Seconds a picture has to be in a cut for to count: the precision of the times jobs give."""
@@ -28,7 +32,8 @@ _FURTHER = 2.0
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A coded picture: when it is shown and decoded, in ticks, and whether it is a key picture, or hidden."""
+    """A coded picture: when it is shown, by which it is told again, and decoded, in ticks; whether it is a key picture,
+    and whether hidden."""
 
     pts: int
     dts: int
@@ -42,11 +47,12 @@ class Cut(Struct, frozen=True, kw_only=True):
     Attributes:
         start, end: In ticks of the picture's clock; `NEVER` for the end of the file.
         whole: Whether nothing before the start and after the end is left out.
-        first: When the first picture to be read is decoded: a key picture.
+        first: When the first picture to be read is shown: a key picture.
         head: Whether pictures from the start on have to be coded anew.
-        last: When the last picture that stays as it is is decoded; None for the end of the file.
+        last: When the picture is shown that is decoded last of those that stay as they are; None for the end of the
+            file.
         tail: When the pictures are shown that have to be coded anew at the end.
-        tail_first: When the first picture to be decoded for them is.
+        tail_first: When the first picture to be decoded for them is shown.
     """
 
     start: int
@@ -84,20 +90,20 @@ def find_cut(
         return Cut(start=at, end=NEVER, whole=start <= 0, first=key, head=head)
     until = round((facts.start + end) / tick)
     found = _finish(source, video, until, sliver)
-    if found is None or found[0] < key:
+    if found is None:
         return None
     last, tail, tail_first = found
     if tail and not accurate:
         until, tail = min(tail), ()
-    return Cut(
-        start=at, end=until, whole=False, first=key, head=head, last=last, tail=tail, tail_first=tail_first
-    ) if until > at else None  # fmt: skip
+    if until <= at:
+        return None
+    return Cut(start=at, end=until, whole=False, first=key, head=head, last=last, tail=tail, tail_first=tail_first)
 
 
 def _begin(
     source: "InputContainer", video: VideoFacts, at: int, sliver: float, *, accurate: bool
 ) -> tuple[int, int, bool] | None:
-    """Return when the key picture to begin at is decoded, where the part begins, and whether that needs coding."""
+    """Return when the key picture to begin at is shown, where the part begins, and whether that needs coding."""
     entries: list[Entry] = []
     for position in _positions(video, at):
         entries = _up_to_shown(_listing(source, video, position), at)
@@ -106,22 +112,22 @@ def _begin(
     keys = [one for one in entries if one.key]
     if not keys:
         return None
-    key = max((one for one in keys if one.pts <= at + sliver), key=lambda one: one.dts, default=keys[0])
+    key = next((one for one in reversed(keys) if one.pts <= at + sliver), keys[0])
     shown = [one for one in entries if not one.hidden]
     before = max((one for one in shown if one.pts <= at), key=lambda one: one.pts, default=None)
     after = min((one for one in shown if one.pts > at), key=lambda one: one.pts, default=None)
     if not accurate:
-        return key.dts, at if key.hidden or key.pts > at else key.pts, False
+        return key.pts, at if key.hidden or key.pts > at else key.pts, False
     if after is not None and after.pts - at < sliver:
         before, at = after, after.pts
     first = before or after
-    return key.dts, at, first is not None and first.dts != key.dts and key.pts <= at
+    return key.pts, at, first is not None and first.pts != key.pts and key.pts <= at
 
 
 def _finish(
     source: "InputContainer", video: VideoFacts, until: int, sliver: float
 ) -> tuple[int, tuple[int, ...], int] | None:
-    """Return when the last picture to be copied is decoded, when those after it are shown, and where to decode from."""
+    """Return the last picture to be copied, those after it, and where to decode from, by when they are shown."""
     for position in _positions(video, until):
         entries = []
         for entry in _listing(source, video, position):
@@ -133,9 +139,9 @@ def _finish(
         rest = sorted(one.pts for one in entries[over:] if one.pts < until - sliver)
         while rest and kept and max(one.pts for one in kept) > rest[0]:
             rest = sorted([*rest, kept.pop().pts])
-        keys = [one.dts for one in kept if one.key]
+        keys = [one.pts for one in kept if one.key]
         if keys:
-            return kept[-1].dts, tuple(rest), keys[-1]
+            return kept[-1].pts, tuple(rest), keys[-1]
     return None
 
 
@@ -155,7 +161,7 @@ def _listing(source: "InputContainer", video: VideoFacts, position: int | None) 
     begun = False
     try:
         to_key(source, stream, position)
-        for packet in source.demux(stream):
+        for packet in with_decoding_times(source.demux(stream), video.index):
             if packet.dts is None:
                 continue
             begun = begun or packet.is_keyframe
@@ -165,16 +171,18 @@ def _listing(source: "InputContainer", video: VideoFacts, position: int | None) 
         return
 
 
+def early(video: VideoFacts, pts: int, seconds: float = _FURTHER) -> int | None:
+    """Return a position to seek to for a picture: some seconds before, because not every container is exact."""
+    position = round(pts - seconds / video.tick)
+    return position if position > video.start / video.tick else None
+
+
 def to_key(source: "InputContainer", stream: Any, position: int | None) -> None:
     """Go to the key picture at or before a position in a stream's ticks, or to the start of the file."""
-    library = av()
-    try:
-        if position is not None:
-            source.seek(position, stream=stream, backward=True)
-            return
-    except library.FFmpegError:  # there is none before it, or no index
-        pass
-    source.seek(stream.start_time or 0, stream=stream, backward=True, any_frame=True)
+    if position is None:
+        source.seek(_FIRST, backward=True)
+        return
+    source.seek(position, stream=stream, backward=True)
 
 
 def entry_of(packet: Any) -> Entry:

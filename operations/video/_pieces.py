@@ -5,8 +5,9 @@ from typing import Any, Protocol
 
 from mediamill.operations.streams._av import av
 from mediamill.operations.streams._damage import Damage
+from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import VideoFacts
-from mediamill.operations.video._cut import SLIVER, Cut, to_key
+from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
 from mediamill.operations.video._edges import Edge, Joint, Ranks
 from mediamill.operations.video._graph import VideoFilter
 from mediamill.operations.video._units import changes, may_join
@@ -30,6 +31,11 @@ class Piece(Protocol):
 
     def finish(self) -> Iterator[Any]:
         """Yield what is left at the file's end."""
+
+
+def is_first(packet: Any, pts: int) -> bool:
+    """Return whether a packet is the key picture shown at a time."""
+    return packet.is_keyframe and pts == (packet.dts if packet.pts is None else packet.pts)
 
 
 class Frames:
@@ -131,6 +137,7 @@ class CopiedPiece:
         self._video = video
         self._joint = joint
         self._tick = float(video.tick)
+        self._end = cut.end - SLIVER / self._tick
         self._begun = False
         self._from: int | None = None
         self._clock: int | None = None
@@ -149,7 +156,7 @@ class CopiedPiece:
 
     def take(self, packet: Any) -> Iterator[Any]:
         """Yield packets for the output, timed from the cut's start."""
-        if not self._begun and packet.dts < self._cut.first:
+        if not self._begun and not is_first(packet, self._cut.first):
             return
         self._begun = True
         if self._head is not None:
@@ -157,6 +164,7 @@ class CopiedPiece:
                 yield from self._coded(packet)
                 return
             yield from self._coded(None)
+            self.over = self.over or packet.pts >= self._end
         yield from self._copied(packet)
 
     def finish(self) -> Iterator[Any]:
@@ -188,12 +196,12 @@ class CopiedPiece:
 
     def _copied(self, packet: Any) -> Iterator[Any]:
         cut = self._cut
-        if self.over or (cut.last is not None and packet.dts > cut.last):
-            if not self.over:
-                yield from self._ended()
+        if self.over or packet.dts >= cut.end:
+            self.over = True
             return
         if packet.pts is None:
             packet.pts = packet.dts
+        last = packet.pts == cut.last
         if self._from is None:
             self._from = packet.pts
         if packet.pts < self._from:  # shown before the first picture, and of use to none after it
@@ -205,6 +213,8 @@ class CopiedPiece:
             self.copied += 1
             packet.pts = max(packet.pts, cut.start)
         yield from self._timed(iter([packet]))
+        if last:
+            yield from self._ended()
 
     def _ended(self) -> Iterator[Any]:
         self.over = True
@@ -228,9 +238,11 @@ class CopiedPiece:
 def _tail(source: Any, video: VideoFacts, cut: Cut, frames: Frames, edge: Edge) -> Iterator[Any]:
     """Yield packets of the pictures at the end, timed as the source is."""
     stream = source.streams[video.index]
-    to_key(source, stream, cut.tail_first)
-    for packet in source.demux(stream):
-        if packet.dts is None or packet.dts < cut.tail_first:
+    to_key(source, stream, early(video, cut.tail_first))
+    begun = False
+    for packet in with_decoding_times(source.demux(stream), video.index):
+        begun = begun or is_first(packet, cut.tail_first)
+        if not begun or packet.dts is None:
             continue
         for frame, dts in frames.take(packet):
             yield from edge.encode(frame, dts)
@@ -258,13 +270,15 @@ class CodedPiece:
     ) -> None:
         self._cut = cut
         self._frames = Frames(source, video, cut.start, cut.end, damage, threads)
+        self._begun = False
         self.filter = VideoFilter(chain, video, threads)
         self.over = False
 
     def take(self, packet: Any) -> Iterator[Any]:
         """Yield frames for the encoder."""
-        if packet.dts < self._cut.first:
+        if not self._begun and not is_first(packet, self._cut.first):
             return
+        self._begun = True
         for frame, _ in self._frames.take(packet):
             yield from self._filtered(frame)
         if self._frames.over:

@@ -12,12 +12,13 @@ from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._companions import Companions
 from mediamill.operations.streams._cover import read_covers
 from mediamill.operations.streams._damage import Damage
+from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts
 from mediamill.operations.streams._mux import carry_stream_tags, carry_tags, copied_stream, muxer
 from mediamill.operations.streams._open import demuxer
 from mediamill.operations.video._chain import chain_for
 from mediamill.operations.video._codecs import CODECS, VideoCode, set_up_encoder
-from mediamill.operations.video._cut import SLIVER, Cut, to_key
+from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
 from mediamill.operations.video._edges import Joint
 from mediamill.operations.video._pieces import CodedPiece, CopiedPiece
 from mediamill.operations.video._tone import tone_map
@@ -25,7 +26,7 @@ from mediamill.operations.video._tone import tone_map
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
 
-_BEFORE_SOUND, _BEFORE_CAPTIONS = 0.5, 15.0
+_BEFORE_SOUND, _BEFORE_CAPTIONS = 2.0, 15.0
 """Seconds before the start to read from: sound is not always written where its picture is, subtitles last."""
 
 _APART = 10.0
@@ -96,8 +97,8 @@ class _Track:
             self.over = True
             return None
         # With an edit list the first packet may begin before the cut; without, the sound begins with the next one.
-        early = 0 if self._run_up is None else (1 + self._run_up) * packet.duration
-        if time + early <= self._from and not (early == 0 and time >= self._from - SLIVER / self._tick):
+        ahead_ = 0 if self._run_up is None else (1 + self._run_up) * packet.duration
+        if time + ahead_ <= self._from and not (ahead_ == 0 and time >= self._from - SLIVER / self._tick):
             return None
         packet.pts = time - self._shift
         packet.dts -= self._shift
@@ -265,13 +266,12 @@ class _Pass:
 
     def _seek(self) -> None:
         stream = self._source.streams[self._video.index]
-        early = _BEFORE_CAPTIONS if self._facts.subtitles else _BEFORE_SOUND
-        position = round(min(self._cut.first, self._cut.start) - early / self._tick)
-        to_key(self._source, stream, position if position > round(self._video.start / self._tick) else None)
+        seconds = _BEFORE_CAPTIONS if self._facts.subtitles else _BEFORE_SOUND
+        to_key(self._source, stream, early(self._video, min(self._cut.first, self._cut.start), seconds))
 
     def _packets(self) -> Iterator[Any]:
         try:
-            yield from self._source.demux()
+            yield from with_decoding_times(self._source.demux(), self._video.index)
         except av().FFmpegError as error:
             self._damage.note(error)
 
