@@ -32,8 +32,7 @@ _FURTHER = 2.0
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A coded picture: when it is shown, by which it is told again, and decoded, in ticks; whether it is a key picture,
-    and whether hidden."""
+    """A coded picture: when it is shown, by which it is told again, and decoded, in ticks; whether key, or hidden."""
 
     pts: int
     dts: int
@@ -117,7 +116,8 @@ def _begin(
     before = max((one for one in shown if one.pts <= at), key=lambda one: one.pts, default=None)
     after = min((one for one in shown if one.pts > at), key=lambda one: one.pts, default=None)
     if not accurate:
-        return key.pts, at if key.hidden or key.pts > at else key.pts, False
+        seen = [one.pts for one in shown if one.pts >= key.pts]
+        return key.pts, min(seen, default=at) if key.pts <= at else at, False
     if after is not None and after.pts - at < sliver:
         before, at = after, after.pts
     first = before or after

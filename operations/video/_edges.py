@@ -21,7 +21,7 @@ FINE: dict[CodecName, int] = {"h264": 16, "h265": 18, "vp8": 4, "vp9": 16, "av1"
 """Rate factors nobody tells from the source: what is cut is not to be seen."""
 
 _PROFILES = {66: "baseline", 77: "main", 100: "high", 110: "high10", 122: "high422", 244: "high444"}
-_USUAL_RATE = Fraction(25)
+USUAL_RATE = Fraction(25)
 
 
 class Joint(Struct, frozen=True, kw_only=True):
@@ -109,7 +109,7 @@ def _encoder(facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> 
     context: Any = library.CodecContext.create(known.encoder, "w")
     context.width, context.height, context.pix_fmt = facts.width, facts.height, facts.pixel_format
     context.time_base = facts.tick
-    context.framerate = facts.rate or _USUAL_RATE
+    context.framerate = facts.rate or USUAL_RATE
     context.sample_aspect_ratio = facts.pixel
     colour = facts.colour
     context.color_primaries, context.color_trc = colour.primaries, colour.transfer

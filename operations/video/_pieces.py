@@ -35,7 +35,7 @@ class Piece(Protocol):
 
 def is_first(packet: Any, pts: int) -> bool:
     """Return whether a packet is the key picture shown at a time."""
-    return packet.is_keyframe and pts == (packet.dts if packet.pts is None else packet.pts)
+    return bool(packet.is_keyframe) and pts == (packet.dts if packet.pts is None else packet.pts)
 
 
 class Frames:
@@ -92,6 +92,8 @@ class Frames:
         if frame.is_corrupt:
             self._damage.note(ValueError("a frame with holes"))
         if frame.pts <= self._start:
+            if frame.duration:
+                frame.duration = max(1, frame.duration - (self._start - frame.pts))
             frame.pts = self._start
             self._before = frame, dts
             return
@@ -105,11 +107,12 @@ class CopiedPiece:
     """Copies packets, and codes the pictures anew that are shown before the first and after the last of them.
 
     Args:
-        source: The container.
+        source: The container, opened.
         made: The output's stream.
         video: Its picture.
         cut: What is taken.
         joint: How edges are coded; None where nothing has to be.
+        tail: What `coded_tail` gave.
         damage: Counts what is wrong with the source.
         threads: How many a decoder and an encoder may use.
         signed: Whether the encoder may write its settings into the film.
@@ -127,6 +130,7 @@ class CopiedPiece:
         video: VideoFacts,
         cut: Cut,
         joint: Joint | None,
+        tail: list[Any],
         damage: Damage,
         threads: int,
         *,
@@ -141,18 +145,14 @@ class CopiedPiece:
         self._begun = False
         self._from: int | None = None
         self._clock: int | None = None
-        self._tail: list[Any] = []
+        self._tail = tail
         self._head: tuple[Frames, Edge] | None = None
         self.over = False
         self.copied = self.coded = 0
         self.ended = 0.0
-        arguments = video, joint, threads
-        if joint is not None and cut.tail:
-            frames = Frames(source, video, cut.tail[0], cut.end, damage, threads)
-            self._tail = list(_tail(source, video, cut, frames, Edge(*arguments, signed=signed)))
         if joint is not None and cut.head:
             frames = Frames(source, video, cut.start, cut.end, damage, threads)
-            self._head = frames, Edge(*arguments, signed=signed)
+            self._head = frames, Edge(video, joint, threads, signed=signed)
 
     def take(self, packet: Any) -> Iterator[Any]:
         """Yield packets for the output, timed from the cut's start."""
@@ -211,7 +211,9 @@ class CopiedPiece:
             raise Changed
         if not packet.is_discard:
             self.copied += 1
-            packet.pts = max(packet.pts, cut.start)
+            if packet.pts < cut.start:  # the first one may be shown since before the cut
+                packet.duration = max(0, packet.duration - (cut.start - packet.pts))
+                packet.pts = cut.start
         yield from self._timed(iter([packet]))
         if last:
             yield from self._ended()
@@ -235,8 +237,16 @@ class CopiedPiece:
             yield packet
 
 
-def _tail(source: Any, video: VideoFacts, cut: Cut, frames: Frames, edge: Edge) -> Iterator[Any]:
-    """Yield packets of the pictures at the end, timed as the source is."""
+def coded_tail(
+    source: Any, video: VideoFacts, cut: Cut, joint: Joint, damage: Damage, threads: int, *, signed: bool
+) -> list[Any]:
+    """Return packets of the pictures at a cut's end that have to be coded anew, timed as the source is.
+
+    The source has to be opened anew after it: what was sought once does not begin again with all its streams.
+    """
+    frames = Frames(source, video, cut.tail[0], cut.end, damage, threads)
+    edge = Edge(video, joint, threads, signed=signed)
+    found: list[Any] = []
     stream = source.streams[video.index]
     to_key(source, stream, early(video, cut.tail_first))
     begun = False
@@ -245,12 +255,12 @@ def _tail(source: Any, video: VideoFacts, cut: Cut, frames: Frames, edge: Edge) 
         if not begun or packet.dts is None:
             continue
         for frame, dts in frames.take(packet):
-            yield from edge.encode(frame, dts)
+            found += edge.encode(frame, dts)
         if frames.over:
             break
     for frame, dts in frames.take(None):
-        yield from edge.encode(frame, dts)
-    yield from edge.flush()
+        found += edge.encode(frame, dts)
+    return [*found, *edge.flush()]
 
 
 class CodedPiece:

@@ -19,8 +19,8 @@ from mediamill.operations.streams._open import demuxer
 from mediamill.operations.video._chain import chain_for
 from mediamill.operations.video._codecs import CODECS, VideoCode, set_up_encoder
 from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
-from mediamill.operations.video._edges import Joint
-from mediamill.operations.video._pieces import CodedPiece, CopiedPiece
+from mediamill.operations.video._edges import USUAL_RATE, Joint
+from mediamill.operations.video._pieces import CodedPiece, CopiedPiece, coded_tail
 from mediamill.operations.video._tone import tone_map
 
 if TYPE_CHECKING:
@@ -122,13 +122,18 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
         MediaError: The source cannot be read, or the container does not hold it or cannot be written.
     """
     covers = read_covers(stream, facts)
+    tail: list[Any] = []
+    if order.joint is not None and order.cut.tail:
+        with demuxer(stream) as source:
+            signed = not order.strip
+            tail = coded_tail(source, video, order.cut, order.joint, damage, ctx.threads, signed=signed)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
         table = stack.enter_context(tone_map(video, order.code)) if order.code is not None else None
         begin, end = order.cut.start * float(video.tick), order.cut.end * float(video.tick)
         target = stack.enter_context(muxer(order.path, order.format))
         carry_tags(source, target, strip=order.strip, shift=begin, end=end)
         picture = _picture(target, source, video, order, ctx.threads)
-        piece = _piece(ctx, source, picture, video, order, damage, table)
+        piece = _piece(ctx, source, picture, video, order, tail, damage, table)
         tracks = {}
         for one in order.sounds:
             original = source.streams[one.index]
@@ -147,7 +152,7 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
                 ctx.progress(100 * pass_.done)
         writer.flush()
         damage.ended(pass_.ended, pass_.expected)
-    notes = {"dropped": companions.dropped} if companions.dropped else {}
+    notes: dict[str, Any] = {"dropped": companions.dropped} if companions.dropped else {}
     if isinstance(piece, CopiedPiece):
         return Trimmed(copied=piece.copied, coded=piece.coded, ended=piece.ended, notes=notes)
     if piece.filter.deinterlaced:
@@ -158,10 +163,18 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
 
 
 def _piece(
-    ctx: Context, source: Any, made: Any, video: VideoFacts, order: Order, damage: Damage, table: str | None
+    ctx: Context,
+    source: Any,
+    made: Any,
+    video: VideoFacts,
+    order: Order,
+    tail: list[Any],
+    damage: Damage,
+    table: str | None,
 ) -> CopiedPiece | CodedPiece:
     if order.code is None:
-        return CopiedPiece(source, made, video, order.cut, order.joint, damage, ctx.threads, signed=not order.strip)
+        signed = not order.strip
+        return CopiedPiece(source, made, video, order.cut, order.joint, tail, damage, ctx.threads, signed=signed)
     chain = chain_for(video, order.code, table)
     return CodedPiece(source, video, order.cut, chain.filters, damage, ctx.threads)
 
@@ -173,7 +186,7 @@ def _picture(target: "OutputContainer", source: "InputContainer", video: VideoFa
         if order.joint is not None and order.joint.extradata is not None:
             made.codec_context.extradata = order.joint.extradata
         return made
-    rate = video.rate or 25
+    rate = video.rate or USUAL_RATE
     made = target.add_stream(CODECS[order.code.codec].encoder, rate=rate)
     set_up_encoder(made, order.code, tick=video.tick, rate=rate, threads=threads)
     carry_stream_tags(original, made, strip=order.strip)
@@ -267,7 +280,9 @@ class _Pass:
     def _seek(self) -> None:
         stream = self._source.streams[self._video.index]
         seconds = _BEFORE_CAPTIONS if self._facts.subtitles else _BEFORE_SOUND
-        to_key(self._source, stream, early(self._video, min(self._cut.first, self._cut.start), seconds))
+        position = early(self._video, min(self._cut.first, self._cut.start), seconds)
+        if position is not None:  # else it is read from where it was opened, sound from before the picture included
+            to_key(self._source, stream, position)
 
     def _packets(self) -> Iterator[Any]:
         try:
@@ -283,6 +298,7 @@ class _Writer:
         self._target, self._picture = target, picture
         self._coded = order.code is not None
         self._what = f"The {order.format.upper()} writer"
+        self._lengths: dict[int, int] = {}  # encoders forget how long a picture stands
         self.frames = 0
         self.ended = 0.0
         """Seconds, of the picture."""
@@ -293,6 +309,8 @@ class _Writer:
         if self._coded and isinstance(item, library.VideoFrame):
             item.pict_type = 0
             self.frames += 1
+            if item.duration:
+                self._lengths[item.pts] = item.duration
             self.write(self._encoded(item))
             return
         self.write((item,))
@@ -316,5 +334,6 @@ class _Writer:
         except (av().FFmpegError, ValueError) as error:
             raise output_error(error, f"The {self._picture.codec_context.name} encoder") from None
         for packet in found:
+            packet.duration = self._lengths.pop(packet.pts, packet.duration)
             self.ended = max(self.ended, float((packet.pts + packet.duration) * packet.time_base))
         return found

@@ -135,7 +135,7 @@ def _report(params: Params, prepared: _Prepared, code: VideoCode | None, made: T
     facts, video, cut = prepared.facts, prepared.video, prepared.cut
     start = cut.start * float(video.tick) - facts.start
     found: dict[str, Any] = {
-        "start": round(start, 3),
+        "start": round(start, 3) + 0.0,
         "end": round(start + made.ended, 3),
         "duration": round(made.ended, 3),
         "frames": made.copied + made.coded,
