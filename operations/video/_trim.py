@@ -17,7 +17,7 @@ from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFac
 from mediamill.operations.streams._mux import carry_stream_tags, carry_tags, copied_stream, muxer
 from mediamill.operations.streams._open import demuxer
 from mediamill.operations.video._chain import chain_for
-from mediamill.operations.video._codecs import CODECS, VideoCode, set_up_encoder
+from mediamill.operations.video._codecs import CODECS, VideoCode, mend_decoding_time, set_up_encoder
 from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
 from mediamill.operations.video._edges import USUAL_RATE, Joint
 from mediamill.operations.video._pieces import CodedPiece, CopiedPiece, coded_tail
@@ -334,6 +334,7 @@ class _Writer:
         except (av().FFmpegError, ValueError) as error:
             raise output_error(error, f"The {self._picture.codec_context.name} encoder") from None
         for packet in found:
+            mend_decoding_time(packet)
             packet.duration = self._lengths.pop(packet.pts, packet.duration)
             self.ended = max(self.ended, float((packet.pts + packet.duration) * packet.time_base))
         return found
