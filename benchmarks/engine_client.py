@@ -130,6 +130,17 @@ class Stream:
                 return
 
 
+def through(bench: Bench, jobs: Sequence[Mapping[str, Any]], flags: Sequence[str] = ()) -> Usage:
+    """Do jobs in an engine with one worker; return what the engine and its worker took.
+
+    Raises:
+        BenchmarkError: One of them failed.
+    """
+    with Stream(bench, ("--workers", "1", *flags)) as stream:
+        stream.run(jobs).require(len(jobs))
+    return stream.usage
+
+
 def json_line(message: Mapping[str, Any]) -> bytes:
     """Encode one line of the protocol."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"

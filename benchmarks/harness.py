@@ -47,16 +47,22 @@ class Bench:
     """What the cases are given.
 
     Attributes:
-        photo: The picture to work on.
+        photo: The picture to work on; of the cases that are run for each of many, the one in turn.
+        photos: All photos there are, JPEGs.
+        graphics: All graphics there are, PNGs.
         work: A folder for outputs, removed at the end.
         mediamill: The command line of the engine, without a command.
         sharp: A folder that has `node_modules/sharp`; None where there is none.
         node: The Node.js program; None where there is none.
         rounds: How many pairs each comparison takes.
         quick: Do next to nothing, only to see that it works.
+        env: Variables of everything that is measured.
+        where: Which of many pictures is in turn, for people.
     """
 
     photo: Path
+    photos: tuple[Path, ...]
+    graphics: tuple[Path, ...]
     work: Path
     mediamill: tuple[str, ...]
     sharp: Path | None
@@ -64,10 +70,16 @@ class Bench:
     rounds: int
     quick: bool
     env: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
 
     def count(self, full: int, quick: int) -> int:
         """Return how often to do something."""
         return quick if self.quick else full
+
+    @property
+    def many(self) -> bool:
+        """Whether there are many photos, so that each may be looked at shortly."""
+        return len(self.photos) > 1
 
     def folder(self, name: str) -> Path:
         """Return a fresh folder for outputs."""

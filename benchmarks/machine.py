@@ -33,8 +33,14 @@ def describe(bench: Bench) -> dict[str, Any]:
         "load": load(),
         "versions": versions | codecs | {"sharp": sharp.versions(bench)},
         "engine": " ".join(bench.mediamill),
-        "photo": f"{bench.photo.name}, {bench.photo.stat().st_size} bytes",
+        "photo": _pictures(bench),
     }
+
+
+def _pictures(bench: Bench) -> str:
+    if not bench.many:
+        return f"{bench.photo.name}, {bench.photo.stat().st_size} bytes"
+    return f"{len(bench.photos)} photos and {len(bench.graphics)} graphics of {bench.photo.parent}"
 
 
 def load() -> float | None:

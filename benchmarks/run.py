@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measure mediamill side by side with its peers.
 
-Every case is a file in `cases/`, found by being there, that holds `TITLE` and `measure(bench) -> list[Row]`. A case
-whose peer is not installed measures our side alone and says how to install the peer.
+Every case is a file in `cases/`, found by being there, that holds `TITLE` and `measure(bench) -> list[Row]`. One that
+holds `PER = "photo"` or `PER = "graphic"` is run for each picture there is, as `bench.photo`, and its rows are merged.
+A case whose peer is not installed measures our side alone and says how to install the peer.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import machine, samples
 from benchmarks.harness import Bench, BenchmarkError, environment, say
 from benchmarks.peers import sharp
-from benchmarks.report import Row, table
+from benchmarks.report import Row, merged, table
 
 CASES = Path(__file__).resolve().parent / "cases"
-DEFAULT_ROUNDS = 8
+DEFAULT_ROUNDS, ROUNDS_OF_MANY = 8, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := sorted(set(options.cases) - set(names())):
         _parser().error(f"no case is called {unknown[0]!r}; there are {', '.join(names())}")
     with tempfile.TemporaryDirectory(prefix="mediamill-bench-") as folder:
-        bench = prepare(options, Path(folder).resolve())
+        try:
+            bench = prepare(options, Path(folder).resolve())
+        except BenchmarkError as error:
+            _parser().error(str(error))
         facts = machine.describe(bench) | {"rounds": bench.rounds, "quick": bench.quick}
         sys.stdout.write(machine.heading(facts) + "\n")
         sys.stdout.flush()
@@ -64,13 +69,19 @@ def prepare(options: argparse.Namespace, work: Path) -> Bench:
     """Put together what the cases are given."""
     node, folder = sharp.find(options.sharp)
     engine = (str(options.mediamill.resolve()),) if options.mediamill else (sys.executable, "-m", "mediamill.engine")
+    photos, graphics = samples.pictures(options.photo, options.photos, work)
+    if options.quick:
+        photos, graphics = photos[:2], graphics[:2]
+    rounds = ROUNDS_OF_MANY if len(photos) > 1 else DEFAULT_ROUNDS
     return Bench(
-        photo=options.photo.resolve() if options.photo else samples.default_photo(work),
+        photo=photos[0],
+        photos=photos,
+        graphics=graphics,
         work=work,
         mediamill=engine,
         sharp=folder,
         node=node,
-        rounds=options.rounds or (1 if options.quick else DEFAULT_ROUNDS),
+        rounds=options.rounds or (1 if options.quick else rounds),
         quick=options.quick,
         env=environment(work),
     )
@@ -82,19 +93,36 @@ def measure(bench: Bench, chosen: Sequence[str]) -> tuple[list[Row], dict[str, s
     failures: dict[str, str] = {}
     for name in chosen:
         try:
-            rows += case(name).measure(bench)
+            rows += over_pictures(case(name), bench)
         except BenchmarkError as error:
             failures[name] = str(error)
     say("")
     return rows, failures
 
 
+def over_pictures(module: ModuleType, bench: Bench) -> list[Row]:
+    """Run a case once, or for each of many pictures."""
+    pictures = {"photo": bench.photos, "graphic": bench.graphics}.get(getattr(module, "PER", ""), (bench.photo,))
+    found = []
+    for number, picture in enumerate(pictures, 1):
+        here = replace(bench, photo=picture, where=f"{number} of {len(pictures)}: " if len(pictures) > 1 else "")
+        found.append((picture.stem, module.measure(here)))
+    return merged(found) if len(pictures) > 1 else found[0][1]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="run.py", description="Measure mediamill side by side with its peers.")
     parser.add_argument("cases", nargs="*", metavar="CASE", help="which cases (all if none is named)")
     parser.add_argument("--list", action="store_true", help="say which cases there are, and measure nothing")
-    parser.add_argument("--photo", type=Path, metavar="FILE", help="a JPEG photo of your own; default: a made one")
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"pairs a comparison; default: {DEFAULT_ROUNDS}")
+    pictures = parser.add_mutually_exclusive_group()
+    pictures.add_argument("--photo", type=Path, metavar="FILE", help="a JPEG photo of your own; default: a made one")
+    pictures.add_argument("--photos", type=Path, metavar="DIR", help="a folder of them, and of PNG graphics")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help=f"pairs a comparison; default: {DEFAULT_ROUNDS}, with many photos {ROUNDS_OF_MANY} for each",
+    )
     parser.add_argument(
         "--sharp", type=Path, metavar="DIR", help="a folder that has node_modules/sharp; default: build/peers"
     )

@@ -20,10 +20,22 @@ def missing() -> str:
 def score(photo: Path, made: Path, work: Path) -> float:
     """Return the score of a picture made of a photo, against the best of the same size."""
     import pyvips
-    from ssimulacra2 import compute_ssimulacra2
 
     image = pyvips.Image.new_from_file(str(made))
-    return float(compute_ssimulacra2(str(reference(photo, image.width, image.height, work)), str(made)))
+    return compare(reference(photo, image.width, image.height, work), made)
+
+
+def compare(original: Path, made: Path) -> float:
+    """Return the score of a picture against an original of the same size; both without alpha.
+
+    The package reads what Pillow can, so a picture of another format is rewritten first, and a grey one coloured.
+    """
+    import pyvips
+    from ssimulacra2 import compute_ssimulacra2
+
+    plain = made.with_name(f"{made.name}.png")
+    pyvips.Image.new_from_file(str(made)).colourspace("srgb").pngsave(str(plain), compression=1, keep="none")
+    return float(compute_ssimulacra2(str(original), str(plain)))
 
 
 @functools.cache
@@ -31,7 +43,7 @@ def reference(photo: Path, width: int, height: int, work: Path) -> Path:
     """Return the best picture of a size, as a PNG."""
     import pyvips
 
-    path = work / f"reference-{width}x{height}.png"
+    path = work / f"reference-{photo.stem}-{width}x{height}.png"
     image = pyvips.Image.new_from_file(str(photo)).autorot()
     if image.get_typeof("icc-profile-data"):
         image = image.icc_transform("srgb", embedded=True)

@@ -100,6 +100,7 @@ def _dry_run(operation: Operation, job: Job, context: JobContext) -> Result:
     metadata = {
         "dry_run": True,
         "cost": {"pixels": plan.pixels, "memory_bytes": plan.memory_bytes},
+        **plan.metadata,
     }
     return Result(success=True, operation=operation.name, outputs=outputs, metadata=metadata)
 

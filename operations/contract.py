@@ -92,11 +92,13 @@ class Plan(Struct, frozen=True, kw_only=True):
         targets: The outputs, in the order of the result.
         memory_bytes: The most memory the work holds at once, an estimate.
         pixels: Pixels decoded plus pixels encoded, the measure of the work.
+        metadata: What else is known ahead, for the answer to a dry run.
     """
 
     targets: tuple[Target, ...] = ()
     memory_bytes: int = 0
     pixels: int = 0
+    metadata: dict[str, Any] = {}
 
 
 class Context(Protocol):

@@ -142,7 +142,7 @@ def _prefix(head: bytes) -> str | None:
 
 
 def _container(head: bytes) -> str | None:
-    if head[:4] in (b"RIFF", b"RIFX"):
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64"):
         return _RIFF.get(head[8:12])
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return "aiff"

@@ -221,7 +221,8 @@ class LineTooLong(MediaError):
     code = "line_too_long"
 
 
-class InvalidJob(MediaError):
+# It is a ValueError so that msgspec, where a nested type's own check raises it, tells at which path that was.
+class InvalidJob(MediaError, ValueError):
     """A field is unknown, missing, of the wrong type or out of range."""
 
     code = "invalid_job"

@@ -30,19 +30,23 @@ def explain(error: msgspec.ValidationError, raw: dict[str, Any], kind: type[Stru
         raw: The parsed message it was raised for.
         kind: The type the message was converted to.
     """
+    cause = error.__cause__
+    if isinstance(cause, InvalidJob):
+        return _placed(cause, _join(_steps(str(error).removeprefix(str(cause)))))
     reason, _, where = str(error).partition(" - at `$")
     steps = _steps(where.rstrip("`"))
     field = _join(steps)
     if match := re.fullmatch(r"Object contains unknown field `(.*)`", reason, re.DOTALL):
-        return _unknown_field(match[1], field, _names(_type_at(kind, steps)))
+        return _unknown_field(match[1], field, _names(_type_at(kind, steps, raw)))
     if match := re.fullmatch(r"Object missing required field `(.*)`", reason):
         missing = f"{field}.{match[1]}" if field else match[1]
-        expected = describe(_type_at(kind, [*steps, match[1]]))
+        expected = describe(_type_at(kind, [*steps, match[1]], raw))
         return InvalidJob(f"Missing field {missing!r}.", field=missing, expected=expected)
     received = _value_at(raw, steps)
-    expected = describe(_type_at(kind, steps)) or _plain(reason)
+    declared = _type_at(kind, steps, raw)
+    expected = describe(declared) or _plain(reason)
     suggestion = None
-    choices = _choices(_type_at(kind, steps))
+    choices = _choices(declared)
     if choices and isinstance(received, str):
         suggestion = nearest(received, choices)
     return InvalidJob(
@@ -53,6 +57,14 @@ def explain(error: msgspec.ValidationError, raw: dict[str, Any], kind: type[Stru
         expected=expected,
         suggestion=suggestion,
     )
+
+
+def _placed(error: InvalidJob, where: str) -> InvalidJob:
+    """Return what a nested type's own check raised, with the field's path from the top."""
+    if where:
+        rest = error.field or ""
+        error.field = f"{where}.{rest}" if rest and not rest.startswith("[") else where + rest
+    return error
 
 
 def _unknown_field(name: str, field: str, known: list[str]) -> InvalidJob:
@@ -109,16 +121,33 @@ def _names(kind: Any) -> list[str]:
     return [field.encode_name for struct in _structs(kind) for field in msgspec.structs.fields(struct)]
 
 
-def _type_at(kind: Any, steps: list[str | int]) -> Any:
+def _type_at(kind: Any, steps: list[str | int], raw: Any = None) -> Any:
+    """Return the declared type at a path; where types are told apart by a tag, the message's own tag decides."""
     for step in steps:
-        if isinstance(step, int):
-            items = [get_args(_bare(member)) for member in _members(kind)]
-            kind = next((args[0] for args in items if args), None)
-        else:
-            fields = [field for struct in _structs(kind) for field in msgspec.structs.fields(struct)]
-            kind = next((field.type for field in fields if field.encode_name == step), None)
+        kind, raw = _type_below(kind, step, raw), _value_at(raw, [step])
         if kind is None:
             return None
+    return _tagged(kind, raw)
+
+
+def _type_below(kind: Any, step: str | int, raw: Any) -> Any:
+    if isinstance(step, int):
+        items = [get_args(_bare(member)) for member in _members(kind)]
+        return next((args[0] for args in items if args), None)
+    structs = _structs(_tagged(kind, raw))
+    tags = tuple(struct.__struct_config__.tag for struct in structs if struct.__struct_config__.tag_field == step)
+    if tags:
+        return Literal[tags]
+    fields = [field for struct in structs for field in msgspec.structs.fields(struct)]
+    return next((field.type for field in fields if field.encode_name == step), None)
+
+
+def _tagged(kind: Any, raw: Any) -> Any:
+    """Return the one of several tagged types that a value's tag names, else the declared type as it is."""
+    for struct in _structs(kind):
+        config = struct.__struct_config__
+        if config.tag_field and isinstance(raw, dict) and raw.get(config.tag_field) == config.tag:
+            return struct
     return kind
 
 
@@ -157,6 +186,9 @@ def _describe(member: Any) -> str:
         values = get_args(bare)[1:] or (Any,)
         return "an object" + ("" if values[0] is Any else f" of {describe(values[0])}")
     if isinstance(bare, type) and issubclass(bare, Struct):
+        config = bare.__struct_config__
+        if config.tag_field and config.tag:
+            return f'{{"{config.tag_field}": "{config.tag}", ...}}'
         return "an object with " + ", ".join(_names(bare))
     if bare is bytes:
         return "base64 text" + bounds

@@ -27,7 +27,6 @@ class InputSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
             raise InvalidJob(
                 f"An input object takes exactly one of path, path_b64, data_base64 and url, received "
                 f"{' and '.join(given) or 'none'}.",
-                field="input",
                 expected="exactly one of path, path_b64, data_base64, url",
             )
 

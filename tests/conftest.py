@@ -14,14 +14,26 @@ Sample = Callable[[str], Path]
 RunJob = Callable[..., Any]
 
 
+def pytest_report_header() -> str:
+    """Say whether the tests that need a browser are among those collected."""
+    chromium = _module("mediamill_chromium", ROOT / "tests" / "browser" / "chromium.py")
+    found = chromium.find()
+    return f"browser: {found or 'none of ' + ', '.join(chromium.NAMES) + ', so tests/browser is left out'}"
+
+
+def _module(name: str, path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """Return a function that makes a sample of fixtures/make.py, once per session, and returns its path."""
-    spec = importlib.util.spec_from_file_location("mediamill_fixtures_make", ROOT / "fixtures" / "make.py")
-    assert spec is not None
-    assert spec.loader is not None
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
+    make = _module("mediamill_fixtures_make", ROOT / "fixtures" / "make.py")
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "samples"
     folder.mkdir(exist_ok=True)
@@ -31,6 +43,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
         return path
 
     return made
+
+
+@pytest.fixture(scope="session")
+def complaints() -> Callable[[str], list[str]]:
+    """Return a function that says what is not valid in a fragment of HTML."""
+    found: Callable[[str], list[str]] = _module("mediamill_markup", ROOT / "tests" / "markup.py").complaints
+    return found
 
 
 @pytest.fixture(scope="session")

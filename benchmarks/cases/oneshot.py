@@ -8,6 +8,7 @@ from benchmarks.peers import sharp
 from benchmarks.report import Bound, Row
 
 TITLE = "one resize, the whole process"
+PER = "photo"
 BOUND = Bound("<=", 0.6)
 WIDTH, QUALITY = 720, 80
 NOTE = (
@@ -23,9 +24,8 @@ def measure(bench: Bench) -> list[Row]:
     ours(bench, folder)
     if not missing:
         theirs(bench, folder)
-    mine, others = pairs(
-        "oneshot", bench.rounds, lambda: ours(bench, folder), None if missing else lambda: theirs(bench, folder)
-    )
+    peer = None if missing else lambda: theirs(bench, folder)
+    mine, others = pairs(f"{bench.where}oneshot", bench.rounds, lambda: ours(bench, folder), peer)
     work = f"process: photo -> {WIDTH} q{QUALITY}"
     wall = [one.wall * 1000 for one in mine], [other.wall * 1000 for other in others]
     cpu = [one.cpu * 1000 for one in mine], [other.cpu * 1000 for other in others]

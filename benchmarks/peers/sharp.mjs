@@ -3,9 +3,11 @@
 //   node sharp.mjs '{"sharp": FOLDER, "mode": "one", "input": PATH, "output": PATH, "width": 720, "quality": 80}'
 //
 // Modes: version; one (a resize, nothing else); many (count resizes, `parallel` at a time, each into its own file);
-// ladder (count times all widths of one picture, by clone()). `concurrency` is libvips' threads a picture; the threads
-// of Node.js itself are UV_THREADPOOL_SIZE, which has to be in the environment already.
+// ladder (count times all widths of one picture in all formats, by clone()); list (one after the other what a JSON file
+// lists: input, output, format, the encoder's options and, where it is resized, width). `concurrency` is libvips'
+// threads a picture; the threads of Node.js itself are UV_THREADPOOL_SIZE, which has to be in the environment already.
 
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
@@ -41,9 +43,21 @@ const modes = {
     settle();
     for (let count = 0; count < job.count; count++) {
       const picture = sharp(job.input);
-      const rung = (width) =>
-        picture.clone().resize(width).jpeg({ quality: job.quality }).toFile(join(job.folder, `${width}.jpg`));
-      await Promise.all(job.widths.map(rung));
+      const rung = ([width, format]) =>
+        picture
+          .clone()
+          .resize(width)
+          .toFormat(format, { quality: job.quality })
+          .toFile(join(job.folder, `${width}.${format === "jpeg" ? "jpg" : format}`));
+      await Promise.all(job.widths.flatMap((width) => job.formats.map((format) => rung([width, format]))));
+    }
+  },
+
+  async list() {
+    settle();
+    for (const one of JSON.parse(readFileSync(job.list, "utf8"))) {
+      const picture = one.width ? sharp(one.input).resize(one.width) : sharp(one.input);
+      await picture.toFormat(one.format, one.options ?? {}).toFile(one.output);
     }
   },
 };

@@ -2,10 +2,11 @@
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import Bench, BenchmarkError, Finished, run
+from benchmarks.harness import Bench, BenchmarkError, Finished, Usage, run
 
 HERE = Path(__file__).resolve().parent
 PROGRAM = HERE / "sharp.mjs"
@@ -35,6 +36,18 @@ def versions(bench: Bench) -> str:
         return "not installed"
     found = json.loads(call(bench, "version").output)
     return f"{found['sharp']} (libvips {found['vips']}, Node.js {found['node']})"
+
+
+def through(bench: Bench, jobs: Sequence[Mapping[str, Any]]) -> Usage:
+    """Make pictures one after the other, on one thread; return what the process took.
+
+    Args:
+        bench: Where Node.js and sharp are.
+        jobs: `input`, `output`, `format`, `options` of the encoder and, where it is resized, `width` of each.
+    """
+    path = bench.folder("jobs") / "jobs.json"
+    path.write_text(json.dumps(jobs, default=str))
+    return call(bench, "list", list=path, concurrency=1).usage
 
 
 def call(bench: Bench, mode: str, *, threads: int = UV_DEFAULT, **fields: Any) -> Finished:

@@ -28,25 +28,25 @@ class Parser(argparse.ArgumentParser):
 def add_flags(parser: argparse.ArgumentParser, kind: type[Struct], skip: Iterable[str] = ()) -> None:
     """Add a flag for each field of a declared type. What is not given stays out of the parsed values."""
     for field in msgspec.structs.fields(kind):
-        if field.name in skip:
+        if field.encode_name in skip:
             continue
         _add(parser, field)
 
 
 def given(arguments: argparse.Namespace, kind: type[Struct]) -> dict[str, Any]:
     """Return the values of the flags that were given, by field."""
-    names = {field.name for field in msgspec.structs.fields(kind)}
+    names = {field.encode_name for field in msgspec.structs.fields(kind)}
     return {name: value for name, value in vars(arguments).items() if name in names}
 
 
 def _add(parser: argparse.ArgumentParser, field: msgspec.structs.FieldInfo) -> None:
-    flag = "--" + field.name.replace("_", "-")
+    flag = "--" + field.encode_name.replace("_", "-")
     members = list(_members(field.type))
-    common: dict[str, Any] = {"dest": field.name, "default": argparse.SUPPRESS, "help": _help(field, members)}
+    common: dict[str, Any] = {"dest": field.encode_name, "default": argparse.SUPPRESS, "help": _help(field, members)}
     if bool in members:
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
     elif any(get_origin(member) in (list, tuple) for member in members):
-        parser.add_argument(flag, type=_items(members), metavar="A,B", **common)
+        parser.add_argument(flag, type=_items(members), metavar="JSON" if _holds_objects(members) else "A,B", **common)
     else:
         parser.add_argument(flag, type=_scalar(members), metavar=_metavar(members), **common)
 
@@ -115,7 +115,28 @@ def _scalar(members: list[Any]) -> Any:
 
 
 def _items(members: list[Any]) -> Any:
-    """Return what parses `a,b`: each item like a single value of the type the list holds."""
+    """Return what parses `a,b`: each item like a single value of the type the list holds; objects come as JSON."""
+    parse = _scalar(_inner(members))
+
+    def parse_all(value: str) -> Any:
+        if _holds_objects(members) and value.lstrip().startswith(("[", "{")):
+            try:
+                found = msgspec.json.decode(value)
+            except msgspec.DecodeError as error:
+                raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from None
+            return found if isinstance(found, list) else [found]
+        return [parse(item) for item in value.split(",") if item]
+
+    return parse_all
+
+
+def _inner(members: list[Any]) -> list[Any]:
+    """Return the types of the items of those members that are lists."""
     lists = [member for member in members if get_origin(member) in (list, tuple)]
-    parse = _scalar([inner for member in lists for inner in _members(get_args(member)[0])])
-    return lambda value: [parse(item) for item in value.split(",") if item]
+    return [inner for member in lists for inner in _members(get_args(member)[0])]
+
+
+def _holds_objects(members: list[Any]) -> bool:
+    """Return whether items are objects alone, which nobody could write between commas."""
+    inner = _inner(members)
+    return bool(inner) and all(isinstance(one, type) and issubclass(one, Struct) for one in inner)

@@ -73,14 +73,17 @@ def _jobs(operation: Operation, fields: dict[str, Any], arguments: argparse.Name
     """Make the raw jobs: one per file, or one for all where the operation takes several inputs."""
     values = given(arguments, operation.params)
     raw: dict[str, Any] = {"operation": operation.name, **values}
-    if "output_dir" in fields and not {"output", "output_dir", "inline", "in_place"} & values.keys():
-        raw["output_dir"] = "."
+    writes = "output_dir" in fields
+    if writes and not {"output", "output_dir", "inline", "in_place"} & values.keys():
+        writes = getattr(operation.params, "needs_output", True)
+        if writes:
+            raw["output_dir"] = "."
     if not hasattr(arguments, "files"):
         return [raw]
     files = _files(arguments.files, operation.medium)
     if "inputs" in fields:
         return [raw | {"inputs": files}]
-    if len(files) > 1 and "output_dir" in fields:
+    if len(files) > 1 and writes:
         _check_clashes(files, values)
     return [raw | {"input": file} for file in files]
 

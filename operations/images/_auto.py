@@ -22,6 +22,7 @@ _FLAT = 3
 
 _STILLS: tuple[Format, ...] = ("avif", "webp", "jpeg", "png")
 _MOVING: tuple[Format, ...] = ("avif", "webp", "gif")
+_ALL: tuple[Format, ...] = (*_STILLS, "gif")
 
 
 def choose_format(params: ImageJob, source: Source, fits: Sequence[Fit], look: Look, ctx: Context) -> Encoding:
@@ -50,10 +51,17 @@ def choose_format(params: ImageJob, source: Source, fits: Sequence[Fit], look: L
     return _fewest(params, bytes_of, alpha=facts.alpha, moving=facts.animated, side=side)
 
 
-def smallest(params: ImageJob, picture: Picture, ctx: Context) -> Encoding:
-    """Do the same for a picture in memory."""
+def smallest(params: ImageJob, picture: Picture, ctx: Context, among: Sequence[Format] = _ALL) -> Encoding:
+    """Do the same for a picture in memory, which is compared as it is where it is indexed: resampled, it is another.
+
+    Args:
+        params: The job.
+        picture: The picture.
+        ctx: Where the work stops.
+        among: The formats that come into question.
+    """
     ratio = SAMPLE_SIDE / max(picture.size)
-    sample = picture if ratio >= 1 else picture.each(lambda page: page.resize(ratio))
+    sample = picture if ratio >= 1 or picture.indexed else picture.each(lambda page: page.resize(ratio))
 
     def bytes_of(codes: Sequence[Encoding]) -> dict[Encoding, int]:
         found = {}
@@ -63,7 +71,7 @@ def smallest(params: ImageJob, picture: Picture, ctx: Context) -> Encoding:
         return found
 
     alpha, moving = bool(picture.pages[0].hasalpha()), picture.motion is not None
-    return _fewest(params, bytes_of, alpha=alpha, moving=moving, side=max(picture.size))
+    return _fewest(params, bytes_of, alpha=alpha, moving=moving, side=max(picture.size), among=among)
 
 
 def _fewest(
@@ -73,11 +81,13 @@ def _fewest(
     alpha: bool,
     moving: bool,
     side: int,
+    among: Sequence[Format] = _ALL,
 ) -> Encoding:
     quality = DEFAULT_QUALITY if params.quality is None else params.quality
     no_jpeg = alpha or params.lossless
     names = _MOVING if moving else tuple(name for name in _STILLS if name != "jpeg" or not no_jpeg)
-    codes = [encoding(params, name, same_look(quality, name)) for name in names if side <= MAX_SIDES.get(name, side)]
+    fitting = [name for name in names if name in among and side <= MAX_SIDES.get(name, side)]
+    codes = [encoding(params, name, same_look(quality, name)) for name in fitting]
     found = bytes_of(codes)
     flat = [size for code, size in found.items() if code.format == "png" and size < _FLAT * min(found.values())]
     if flat and not params.lossless and side <= MAX_SIDES["webp"]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from mediamill.operations.images._params import Format, Metadata, Rgba
-from mediamill.operations.images._vips import blob, has, vips
+from mediamill.operations.images._vips import blob, has, set_blob, vips
 
 if TYPE_CHECKING:
     import pyvips
@@ -35,6 +35,12 @@ _SRGB_PRIMARIES = {
     b"bXYZ": (0.1431, 0.0606, 0.7141),
 }
 """IEC 61966-2-1, adapted to D50 as profiles have it."""
+
+_UNIT_WHITE = 0.02
+"""How far from 1 the luminance of a profile's white may be for its primaries to be believed."""
+
+_LEAST_VOLUME = 1e-3
+"""What three primaries span at least: below, they lie in one plane."""
 
 
 class Profile(Struct, frozen=True):
@@ -63,6 +69,25 @@ def read_profile(data: bytes | None, interpretation: str) -> Profile | None:
     return Profile(space, name, "srgb" in name.lower().replace(" ", "") and _has_srgb_primaries(tags))
 
 
+def has_primaries(data: bytes | None) -> bool:
+    """Return whether an RGB profile is one of curves and three primaries that can be told apart, not of tables."""
+    tags = _tags(data or b"")
+    columns = [tags.get(name, b"") for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    if any(len(tag) < 20 for tag in columns) or b"A2B0" in tags:
+        return False
+    (a, b, c), (d, e, f), (g, h, i) = (
+        [int.from_bytes(tag[at : at + 4], "big", signed=True) / 65536 for at in (8, 12, 16)] for tag in columns
+    )
+    volume = a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)
+    return abs(b + e + h - 1) < _UNIT_WHITE and abs(volume) > _LEAST_VOLUME
+
+
+def says_nothing(data: bytes | None, interpretation: str) -> bool:
+    """Return whether a picture's profile, if it has one, is left out: it is of no use, or says what is assumed."""
+    profile = read_profile(data, interpretation)
+    return profile is None or profile.is_srgb
+
+
 def normalise(image: "pyvips.Image") -> "pyvips.Image":
     """Bring a decoded picture into a space that can be resampled and coded, and drop a profile that is of no use."""
     if image.interpretation == "multiband":
@@ -74,10 +99,8 @@ def normalise(image: "pyvips.Image") -> "pyvips.Image":
         image = (image >> 8).cast("uchar").copy(interpretation="cmyk")
     elif image.format not in ("uchar", "ushort"):
         image = image.cast("ushort" if image.interpretation in ("rgb16", "grey16") else "uchar")
-    if has(image, _PROFILE):
-        profile = read_profile(blob(image, _PROFILE), image.interpretation)
-        if profile is None or profile.is_srgb:
-            image = without_profile(image)
+    if has(image, _PROFILE) and says_nothing(blob(image, _PROFILE), image.interpretation):
+        image = without_profile(image)
     return image
 
 
@@ -134,13 +157,32 @@ def from_linear(image: "pyvips.Image", *, mono: bool, deep: bool) -> "pyvips.Ima
 
 
 def fill(image: "pyvips.Image", colour: Rgba) -> list[int]:
-    """Return a colour as a picture's own bands have it."""
+    """Return a colour of sRGB as a picture's own bands have it."""
     unit = 257 if image.format == "ushort" else 1
     colours = image.bands - bool(image.hasalpha())
     bands = [colour[0]] if colours == 1 else list(colour[:3])
     if image.interpretation == "cmyk":
         bands = [255 - band for band in colour[:3]] + [0]
-    return [band * unit for band in ([*bands, colour[3]] if image.hasalpha() else bands)]
+    bands = [band * unit for band in bands]
+    if colours == 3 and has(image, _PROFILE) and len(set(colour[:3])) > 1:
+        pixel = (vips().Image.black(1, 1, bands=3) + bands).cast(image.format).copy(interpretation=image.interpretation)
+        bands = [round(band) for band in from_srgb(pixel, image)(0, 0)]
+    return [*bands, colour[3] * unit] if image.hasalpha() else bands
+
+
+def from_srgb(image: "pyvips.Image", like: "pyvips.Image") -> "pyvips.Image":
+    """Convert an sRGB picture without alpha to the RGB profile a normalised picture has, where it has one."""
+    profile = read_profile(blob(like, _PROFILE), like.interpretation)
+    if profile is None or profile.space != "RGB ":
+        return image
+    library = vips()
+    depth = 16 if image.format == "ushort" else 8
+    try:
+        light = image.icc_import(input_profile="srgb", intent="relative").copy()
+        set_blob(light, _PROFILE, blob(like, _PROFILE) or b"")
+        return light.icc_export(depth=depth, intent="relative").copy_memory()
+    except library.Error:
+        return image  # a profile that cannot be converted to says nothing viewers could follow
 
 
 def flatten(image: "pyvips.Image", colour: Rgba) -> "pyvips.Image":

@@ -63,7 +63,8 @@ class Encoding(Struct, frozen=True, kw_only=True):
         progressive: None is the format's best.
         chroma: For JPEG and AVIF; WebP takes 4:4:4 as its sharper way to 4:2:0.
         metadata: What is kept.
-        background: Behind alpha where the format has none.
+        background: Behind alpha where there is to be none.
+        opaque: Whether there is to be none though the format can have it.
     """
 
     format: Format
@@ -74,6 +75,12 @@ class Encoding(Struct, frozen=True, kw_only=True):
     chroma: Chroma = "auto"
     metadata: Metadata = "icc"
     background: Rgba = (255, 255, 255, 255)
+    opaque: bool = False
+
+    @property
+    def alpha(self) -> bool:
+        """Whether the output can be transparent."""
+        return self.format in _colour.ALPHA_FORMATS and not self.opaque
 
     @property
     def shown_quality(self) -> dict[str, int]:
@@ -148,7 +155,7 @@ def check_side(format_name: Format, size: tuple[int, int]) -> None:
 def prepare(image: "pyvips.Image", code: Encoding) -> "pyvips.Image":
     """Return a finished picture in the colours, depth and bands its format can hold."""
     image = _colour.for_output(image, code.format, code.metadata, code.background)
-    return image if code.format in _colour.ALPHA_FORMATS else _colour.flatten(image, code.background)
+    return image if code.alpha else _colour.flatten(image, code.background)
 
 
 def encode(image: "pyvips.Image", code: Encoding, motion: Motion | None = None) -> bytes:

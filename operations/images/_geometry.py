@@ -1,5 +1,6 @@
 """Sizes: what a picture is scaled to, cut to or set on, as plain arithmetic on pixels."""
 
+import math
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -118,6 +119,30 @@ def cascade_source(wanted: Size, made: list[Size]) -> int | None:
         index for index, size in enumerate(made) if size[0] >= wanted[0] * CASCADE and size[1] >= wanted[1] * CASCADE
     ]
     return min(fitting, key=lambda index: made[index][0] * made[index][1], default=None)
+
+
+def registered(factor: float, wanted: int, close: float = 0.02) -> tuple[int, int]:
+    """Return how many whole pixels to scale to how many, so that the scale is a factor that need not be of whole sides.
+
+    A resampler maps the edges of what it is given to the edges of what it makes. A picture whose true side is not a
+    whole number of its pixels, as a decoder that shrinks leaves it, would be stretched, and moved by up to half a
+    pixel at its far side. So a few more are made than wanted, from as many as give the factor.
+
+    Args:
+        factor: Source pixels to one of the result, along one axis.
+        wanted: Pixels of the result.
+        close: How far the far side may lie off, in pixels of the result.
+
+    Returns:
+        Pixels to take, repeating the last where there are fewer, and pixels to make; the first `wanted` count.
+    """
+    best = (math.inf, 0, 0)
+    for made in range(wanted, wanted + max(8, wanted // 8)):
+        taken = max(1, round(made * factor))
+        best = min(best, (abs(taken / factor - made) * wanted / made, taken, made))
+        if best[0] <= close:
+            break
+    return best[1], best[2]
 
 
 def crop_offset(scaled: Size, size: Size, focal: tuple[float, float] = (0.5, 0.5)) -> Size:

@@ -1,7 +1,7 @@
 """The course of a job that makes pictures from one picture: look, plan, claim, render, write, report."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +11,7 @@ from mediamill.operations.images import _targets
 from mediamill.operations.images._auto import choose_format
 from mediamill.operations.images._encode import Encoding, check_side, encoding
 from mediamill.operations.images._geometry import Fit
-from mediamill.operations.images._params import ImageJob
+from mediamill.operations.images._params import Format, ImageJob
 from mediamill.operations.images._render import render
 from mediamill.operations.images._resample import Look
 from mediamill.operations.images._source import Facts, Source, open_source
@@ -53,24 +53,37 @@ def prepare(params: ImageJob, ctx: Context, fits: Fits, look: Look, name: str) -
     source = open_source(opened, ctx.limits, ctx.threads)
     wanted, capped = fits(source.facts)
     check_outputs(wanted, ctx.limits)
-    code = _code(params, source, wanted, look, ctx)
+    code = code_of(params, _targets.output_format(params, source.facts), source, wanted, look, ctx)
     targets = []
     for one in wanted:
         width, height = one.size
         check_side(code.format, one.size)
         path = _targets.place(params, opened, name, code.format, {"width": width, "height": height})
         targets.append(Target(path=path, format=code.format, width=width, height=height))
-    variants = tuple(Variant(one, code) for one in wanted)
-    work = Work(source=source, variants=variants, look=look, check=ctx.check, warm=ctx.warm)
-    cost = Plan(targets=tuple(targets), memory_bytes=memory_bytes(work), pixels=pixels(work))
-    return Prepared(work, cost, capped)
+    return assemble(source, [Variant(one, code) for one in wanted], targets, look, ctx, capped=capped)
 
 
-def _code(params: ImageJob, source: Source, fits: Sequence[Fit], look: Look, ctx: Context) -> Encoding:
-    format_name = _targets.output_format(params, source.facts)
+def code_of(
+    params: ImageJob,
+    format_name: Format | Literal["auto"],
+    source: Source,
+    fits: Sequence[Fit],
+    look: Look,
+    ctx: Context,
+) -> Encoding:
+    """Return how a job wants a format coded; of `auto`, the format that makes the outputs smallest."""
     if format_name == "auto":
         return choose_format(params, source, fits, look, ctx)
     return encoding(params, format_name)
+
+
+def assemble(
+    source: Source, variants: Sequence[Variant], targets: Sequence[Target], look: Look, ctx: Context, *, capped: bool
+) -> Prepared:
+    """Return a prepared job of variants and the places they go to, in the same order."""
+    work = Work(source=source, variants=tuple(variants), look=look, check=ctx.check, warm=ctx.warm)
+    cost = Plan(targets=tuple(targets), memory_bytes=memory_bytes(work), pixels=pixels(work))
+    return Prepared(work, cost, capped)
 
 
 def carry_out(prepared: Prepared, ctx: Context) -> dict[str, Any]:
@@ -114,16 +127,23 @@ def _write(ctx: Context, prepared: Prepared, claimed: Collection[Target]) -> Non
         ctx.progress(100 * number / len(wanted), f"{number} of {len(wanted)} outputs")
 
 
-def _metadata(prepared: Prepared) -> dict[str, Any]:
-    work = prepared.work
-    facts = work.source.facts
+def about(facts: Facts, *, still: bool) -> dict[str, Any]:
+    """Return what a job says of its source.
+
+    Args:
+        facts: The source's.
+        still: Whether an output is a still.
+    """
     width, height = facts.size
     found: dict[str, Any] = {"source_width": width, "source_height": height, "source_format": facts.format}
-    if prepared.capped:
-        found["capped"] = True
     if facts.hdr is not None and facts.icc is None:
         found["tone_mapped"] = facts.hdr[0]
-    animated = all(moves(work.source, variant.code) for variant in work.variants)
-    if facts.frames > 1 and facts.format != "ico" and not animated:
+    if facts.frames > 1 and facts.format != "ico" and still:
         found["frames_dropped"] = facts.frames - 1
     return found
+
+
+def _metadata(prepared: Prepared) -> dict[str, Any]:
+    work = prepared.work
+    found = about(work.source.facts, still=not all(moves(work.source, variant.code) for variant in work.variants))
+    return found | {"capped": True} if prepared.capped else found

@@ -3,13 +3,13 @@
 A JPEG is three planes of samples. Decoding it to those planes, scaling them and encoding them again leaves
 out two colour conversions, but the decoder that gives planes is one for video: it takes liberties with what is
 rare and hides what is broken. So this scan, written after ITU T.81, JFIF 1.02, Exif 2.32 and ICC.1:2010 annex
-B.4, lets through the plain files only (one baseline scan, one image, YCbCr or grey), and `_planes` decodes a
-file `rewritten` from what was read here, never the file itself. What is turned away goes the ordinary way,
-through libvips.
+B.4, lets through the plain files only (one baseline scan, one image, YCbCr or grey), and `_planes` decodes what
+`_jpeg_proof` makes of them. libjpeg takes every coding, so `outline` lets through what has the same planes in other
+orders. What is turned away goes the ordinary way, through libvips.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from typing import Literal
 
 MAX_SEGMENTS = 512
@@ -17,16 +17,10 @@ MAX_SEGMENTS = 512
 
 MAX_SIDE = 65_000
 MAX_MCUS = 65_535
-"""How many MCUs a restart interval can count (see `rewritten`): 16.7 megapixels at 4:2:0, 4.2 at 4:4:4."""
+"""How many MCUs a restart interval can count (see `_jpeg_proof`): 16.7 megapixels at 4:2:0, 4.2 at 4:4:4."""
 
-_SOF0, _SOF1, _DHT, _SOS, _DQT, _DRI = 0xC0, 0xC1, 0xC4, 0xDA, 0xDB, 0xDD
+SOF0, _SOF1, _SOF2, DHT, SOS, DQT, DRI = 0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD
 _APP0, _APP1, _APP2, _APP14, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
-_MAX_STUFFED = 1_000_000
-"""Coded bytes of 0xFF in a file: one in 400, with stock tables at quality 100 one in 35. Bounds time and memory."""
-
-_VISIBLE_STEP = 16
-"""A difference of dequantised DC that shows as two levels."""
-
 _SAMPLINGS = {(1, 1), (2, 1), (1, 2), (2, 2)}
 
 
@@ -76,35 +70,50 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """What the planes of a file need and what its user has to know.
+class Outline:
+    """What a file's picture is, however it is coded.
 
     Attributes:
         width: Of the stored picture, before any turning, 1..65000 pixels.
         height: Likewise.
-        components: One (grey) or three (Y, Cb, Cr; both chroma planes with one block in an MCU).
+        samplings: Blocks of each plane in an MCU, across and down: of one (grey) or three (Y, Cb, Cr; both chroma
+            planes with one block).
         orientation: The Exif orientation, 1..8; 1 where there is none, or none that can be read.
         icc: The embedded colour profile, whole; None where there is none.
+        head: The segments a decoder needs, from the first to the first scan's own.
         entropy_start: Where the coded picture starts in the file, in bytes.
     """
 
     width: int
     height: int
-    components: tuple[Component, ...]
+    samplings: tuple[tuple[int, int], ...]
     orientation: int
     icc: bytes | None
+    head: bytes
     entropy_start: int
 
     @property
     def mcu_size(self) -> tuple[int, int]:
         """Width and height of an MCU in pixels, each 8 or 16."""
-        return 8 * self.components[0].horizontal, 8 * self.components[0].vertical
+        across, down = self.samplings[0]
+        return 8 * across, 8 * down
 
     @property
     def mcus(self) -> tuple[int, int]:
         """How many MCUs the picture is across and down."""
         width, height = self.mcu_size
         return -(-self.width // width), -(-self.height // height)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header(Outline):
+    """What the planes of a plain file need.
+
+    Attributes:
+        components: Of each plane, in the order of `samplings`.
+    """
+
+    components: tuple[Component, ...]
 
 
 class DamagedJpeg(ValueError):
@@ -124,24 +133,37 @@ def eligible(data: bytes) -> Header | None:
         data: A whole file.
 
     Returns:
-        The header, or None for every file that has to go through libvips: other formats, progressive,
-        arithmetic coded, lossless, 12-bit, CMYK or RGB pictures, several scans, restart markers, unusual
-        sampling, more than 65,535 MCUs, several images in one (MPF, gain maps), and headers libjpeg refuses or
-        warns of. `refusal` names the reason.
+        The header, or None for every file that has to go another way: what `outline` turns away, and files that are
+        progressive or have several scans, restart markers or more than 65,535 MCUs. `refusal` names the reason.
     """
-    found = _inspect(data)
+    found = _inspect(data, _Scan.header)
     return found if isinstance(found, Header) else None
+
+
+def outline(data: bytes) -> Outline | None:
+    """Reads the header of a JPEG whose planes are Y, Cb and Cr, or grey, in whatever order they are coded.
+
+    Args:
+        data: A whole file.
+
+    Returns:
+        The outline, or None for every file that has to go through libvips: other formats, arithmetic coded, lossless,
+        12-bit, CMYK or RGB pictures, unusual sampling, several images in one (MPF, gain maps), and headers libjpeg
+        refuses or warns of.
+    """
+    found = _inspect(data, _Scan.outline)
+    return found if isinstance(found, Outline) else None
 
 
 def refusal(data: bytes) -> str | None:
     """Why `eligible` says no to a file, in a few words; None where it says yes."""
-    found = _inspect(data)
+    found = _inspect(data, _Scan.header)
     return found if isinstance(found, str) else None
 
 
-def _inspect(data: bytes) -> Header | str:
+def _inspect(data: bytes, read: "Callable[[_Scan, bytes], Outline]") -> Outline | str:
     try:
-        return _Scan().read(data)
+        return read(_Scan(), data)
     except _UnfitError as reason:
         return str(reason)
     except (IndexError, ValueError):
@@ -154,7 +176,9 @@ class _Scan:
     def __init__(self) -> None:
         self.quantisers: dict[int, bytes] = {}
         self.tables: dict[int, HuffmanTable] = {}
-        self.frame: bytes | None = None
+        self.coding = 0
+        self.frame = b""
+        self.kept: list[bytes] = []
         self.restart_interval = 0
         self.jfif = False
         self.adobe: int | None = None
@@ -162,26 +186,48 @@ class _Scan:
         self.icc: dict[int, bytes] = {}
         self.icc_total = 0
 
-    def read(self, data: bytes) -> Header:
+    def header(self, data: bytes) -> Header:
+        found, scan = self._read(data)
+        frame = self.frame
+        _require(self.coding != _SOF2, "not a baseline JPEG")
+        _require(scan[0] == len(found.samplings), "more than one scan")
+        _require(scan[-3:] == b"\x00\x3f\x00", "not one sequential scan")
+        planes = range(len(found.samplings))
+        components = tuple(self._component(frame, scan, index, found.samplings[index]) for index in planes)
+        across, down = found.mcus
+        _require(across * down <= MAX_MCUS, "more than 65535 MCUs")
+        _require(not 0 < self.restart_interval < across * down, "restart markers")
+        return Header(components=components, **{field.name: getattr(found, field.name) for field in fields(found)})
+
+    def outline(self, data: bytes) -> Outline:
+        return self._read(data)[0]
+
+    def _read(self, data: bytes) -> tuple[Outline, bytes]:
+        """The outline and the contents of the first scan's segment."""
+        start = 2
         for marker, body, end in _segments(data):
-            if marker == _SOS:
-                return self._header(body, end)
-            if marker == _DQT:
+            if marker == SOS:
+                self.kept.append(data[start:end])
+                return self._outline(body, end), body
+            if marker == DQT:
                 self._read_quantisers(body)
-            elif marker == _DHT:
+            elif marker == DHT:
                 self._read_tables(body)
-            elif marker == _DRI:
+            elif marker == DRI:
                 _require(len(body) == 2, "a malformed restart interval")
                 self.restart_interval = int.from_bytes(body)
-            elif marker in (_SOF0, _SOF1):
-                _require(self.frame is None, "two frames")
-                self.frame = body
+            elif marker in (SOF0, _SOF1, _SOF2):
+                _require(not self.frame, "two frames")
+                self.coding, self.frame = marker, body
             elif 0xC0 <= marker <= 0xCF:
                 raise _UnfitError("not a baseline JPEG")
             elif _APP0 <= marker <= _APP14 + 1:
                 self._read_application(marker, body)
             else:
                 _require(marker == _COM, "an unusual marker")
+            if marker < _APP0:
+                self.kept.append(data[start:end])
+            start = end
         raise _UnfitError("no coded picture")
 
     def _read_application(self, marker: int, body: bytes) -> None:
@@ -231,54 +277,49 @@ class _Scan:
             self.tables[where] = HuffmanTable(counts, symbols)
             body = body[17 + size :]
 
-    def _header(self, scan: bytes, entropy_start: int) -> Header:
+    def _outline(self, scan: bytes, entropy_start: int) -> Outline:
         frame = self.frame
-        if frame is None:
-            raise _UnfitError("a scan before its frame")
+        _require(bool(frame), "a scan before its frame")
         count = frame[5]
         _require(frame[0] == 8 and count in (1, 3) and len(frame) == 6 + 3 * count, "not 8-bit grey or YCbCr")
-        _require(scan[0] == count and len(scan) == 4 + 2 * count, "more than one scan")
-        _require(scan[-3:] == b"\x00\x3f\x00", "not one sequential scan")
+        _require(all(1 <= each >> 4 <= 4 and 1 <= each & 15 <= 4 for each in frame[7::3]), "unusual sampling")
+        _require(1 <= scan[0] <= count and len(scan) == 4 + 2 * scan[0], "more than one scan")
         _require(len(self.icc) == self.icc_total, "a broken colour profile")
-        header = Header(
+        found = Outline(
             height=int.from_bytes(frame[1:3]),
             width=int.from_bytes(frame[3:5]),
-            components=tuple(self._component(frame, scan, index) for index in range(count)),
+            samplings=((1, 1),) if count == 1 else tuple((each >> 4, each & 15) for each in frame[7::3]),
             orientation=_orientation(self.exif) if self.exif else 1,
             icc=b"".join(self.icc[number] for number in sorted(self.icc)) or None,
+            head=b"".join((b"\xff\xd8", *self.kept)),
             entropy_start=entropy_start,
         )
-        self._check(header, frame[6::3])
-        return header
+        self._check(found, frame[6::3])
+        return found
 
-    def _component(self, frame: bytes, scan: bytes, index: int) -> Component:
-        identity, sampling, quantiser = frame[6 + 3 * index : 9 + 3 * index]
+    def _component(self, frame: bytes, scan: bytes, index: int, sampling: tuple[int, int]) -> Component:
+        identity, _, quantiser = frame[6 + 3 * index : 9 + 3 * index]
         _require(scan[1 + 2 * index] == identity, "planes in an unusual order")
         dc, ac = scan[2 + 2 * index] >> 4, scan[2 + 2 * index] & 15 | 0x10
         known = quantiser in self.quantisers and dc in self.tables and ac in self.tables
         _require(known, "a table that is not there")
-        _require(1 <= sampling >> 4 <= 4 and 1 <= sampling & 15 <= 4, "unusual sampling")
-        grey = frame[5] == 1
         return Component(
-            horizontal=1 if grey else sampling >> 4,
-            vertical=1 if grey else sampling & 15,
+            horizontal=sampling[0],
+            vertical=sampling[1],
             quantiser=self.quantisers[quantiser],
             dc=self.tables[dc],
             ac=self.tables[ac],
         )
 
-    def _check(self, header: Header, identities: bytes) -> None:
-        luma, *chroma = header.components
-        _require((luma.horizontal, luma.vertical) in _SAMPLINGS, "unusual sampling")
-        _require(all((plane.horizontal, plane.vertical) == (1, 1) for plane in chroma), "unusual sampling")
+    def _check(self, found: Outline, identities: bytes) -> None:
+        luma, *chroma = found.samplings
+        _require(luma in _SAMPLINGS, "unusual sampling")
+        _require(all(plane == (1, 1) for plane in chroma), "unusual sampling")
         if chroma:
             _require(len(set(identities)) == 3, "planes with one name")
             _require(self.adobe in (None, 1), "not YCbCr")
             _require(self.jfif or self.adobe == 1 or identities == b"\1\2\3", "not surely YCbCr")
-        _require(1 <= header.width <= MAX_SIDE and 1 <= header.height <= MAX_SIDE, "impossible dimensions")
-        across, down = header.mcus
-        _require(across * down <= MAX_MCUS, "more than 65535 MCUs")
-        _require(not 0 < self.restart_interval < across * down, "restart markers")
+        _require(1 <= found.width <= MAX_SIDE and 1 <= found.height <= MAX_SIDE, "impossible dimensions")
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
@@ -315,85 +356,11 @@ def _orientation(tiff: bytes) -> int:
     return 1
 
 
+def segment(marker: int, body: bytes) -> bytes:
+    """Return a marker segment."""
+    return bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2) + body
+
+
 def _require(condition: bool, reason: str) -> None:
     if not condition:
         raise _UnfitError(reason)
-
-
-def rewritten(data: bytes, header: Header) -> bytes:
-    """Makes of a JPEG a THP picture that FFmpeg cannot decode to the end if the JPEG is damaged.
-
-    THP is a variant of JPEG whose decoder reads unstuffed data as one run and goes on at the next whole byte where
-    a restart is due. The picture is made one row of MCUs higher, a restart falls due after the real ones, and the
-    data goes on with a row of flat MCUs and a step of brightness in the last. It is decoded to that only if the
-    real MCUs ended within the last byte of their own data, neither before nor behind: what libjpeg's warnings of
-    extraneous bytes and of a premature end are about. Impossible codes fail by themselves. Only the segments the
-    decoder needs are there, so nothing in the others can mislead it.
-
-    Args:
-        data: The file `header` was read from.
-        header: What `eligible` returned for it.
-
-    Raises:
-        DamagedJpeg: There is no end of image, a marker stands before it, or the row cannot be coded.
-    """
-    across, down = header.mcus
-    rows = (down + 1) * header.mcu_size[1]
-    planes = header.components
-    frame = bytes((8, *rows.to_bytes(2), *header.width.to_bytes(2), len(planes)))
-    scan = bytes((len(planes),))
-    parts = [b"\xff\xd8", _segment(_DRI, (across * down).to_bytes(2))]
-    for index, plane in enumerate(planes):
-        frame += bytes((index + 1, plane.horizontal << 4 | plane.vertical, index))
-        scan += bytes((index + 1, index << 4 | index))
-        parts.append(_segment(_DQT, bytes((index,)) + plane.quantiser))
-        parts.append(_segment(_DHT, bytes((index,)) + plane.dc.counts + plane.dc.symbols))
-        parts.append(_segment(_DHT, bytes((0x10 | index,)) + plane.ac.counts + plane.ac.symbols))
-    parts += _segment(_SOF0, frame), _segment(_SOS, scan + b"\x00\x3f\x00")
-    return b"".join((*parts, *_unstuffed(data, header.entropy_start), _proving_row(header)))
-
-
-def proving_step(header: Header) -> tuple[str, int]:
-    """The bits of the least visible step of luma the file has a code for, and the step as dequantised DC.
-
-    Raises:
-        DamagedJpeg: It has none.
-    """
-    luma = header.components[0]
-    for size in range(1, 11):
-        step = luma.quantiser[0] << size - 1
-        code = luma.dc.code(size)
-        if step >= _VISIBLE_STEP and code is not None:
-            return f"{code}1{'0' * (size - 1)}", step
-    raise DamagedJpeg("the file has no code to prove it whole by")
-
-
-def _proving_row(header: Header) -> bytes:
-    flat, first = "", 0
-    for plane in header.components:
-        dc, ac = plane.dc.code(0), plane.ac.code(0)
-        if dc is None or ac is None:
-            raise DamagedJpeg("the file has no code to prove it whole by")
-        flat += (dc + ac) * (plane.horizontal * plane.vertical)
-        first = first or len(dc)
-    bits = flat * (header.mcus[0] - 1) + proving_step(header)[0] + flat[first:]
-    bits += "1" * (-len(bits) % 8)
-    return int(bits, 2).to_bytes(len(bits) // 8)
-
-
-def _unstuffed(data: bytes, start: int) -> list[bytes]:
-    """The coded data in pieces, without the zero after each 0xFF; it has to end with an end of image."""
-    pieces = []
-    for _ in range(_MAX_STUFFED):
-        at = data.find(0xFF, start)
-        if data[at : at + 2] != b"\xff\x00":
-            break
-        pieces.append(data[start : at + 1])
-        start = at + 2
-    if data[at : at + 2] != b"\xff\xd9":
-        raise DamagedJpeg("the coded picture has no end of image, or another marker before it")
-    return [*pieces, data[start:at]]
-
-
-def _segment(marker: int, body: bytes) -> bytes:
-    return bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2) + body

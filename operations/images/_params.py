@@ -1,7 +1,7 @@
 """What the image operations declare alike: where a picture comes from, where it goes and how it is coded."""
 
 import os
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from msgspec import Meta
 
@@ -11,6 +11,8 @@ from mediamill.protocol.names import nearest
 
 Format = Literal["png", "jpeg", "webp", "avif", "gif", "ico", "tiff"]
 """What pictures can be written as."""
+
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 FormatName = Literal["png", "jpeg", "jpg", "webp", "avif", "gif", "ico", "tiff", "auto"]
 """What a job can call it."""

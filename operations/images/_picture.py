@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from mediamill.operations.images import _colour, _hdr
+from mediamill.operations.images import _colour, _hdr, _indexed
 from mediamill.operations.images._encode import Encoding, Motion, encode, encode_error, frames_in, prepare
 from mediamill.operations.images._geometry import Size
+from mediamill.operations.images._quantize import Indexed
 from mediamill.operations.images._resample import upright
 from mediamill.operations.images._source import Source
-from mediamill.operations.images._vips import vips
+from mediamill.operations.images._vips import is_out_of_memory, out_of_memory, vips
 
 if TYPE_CHECKING:
     import pyvips
@@ -30,10 +31,13 @@ class Picture(Struct, frozen=True):
     Attributes:
         pages: One image per frame, all of one size, each with the source's profile where that is kept.
         motion: The timing; None for a still.
+        indexed: The same frames as indices into one palette, where they have just been reduced to it; any further
+            change drops them.
     """
 
     pages: tuple["pyvips.Image", ...]
     motion: Motion | None = None
+    indexed: tuple[Indexed, ...] = ()
 
     @property
     def size(self) -> Size:
@@ -43,6 +47,15 @@ class Picture(Struct, frozen=True):
     def each(self, change: Callable[["pyvips.Image"], "pyvips.Image"]) -> "Picture":
         """Return the picture with a change made to every frame."""
         return Picture(tuple(change(page) for page in self.pages), self.motion)
+
+    def settled(self) -> "Picture":
+        """Return the picture with what is still to be worked out done, so that pixels can be read over and again.
+
+        Raises:
+            OutOfMemory: It does not fit.
+        """
+        with memory_blamed():
+            return msgspec.structs.replace(self, pages=tuple(page.copy_memory() for page in self.pages))
 
 
 def motion_of(source: Source) -> Motion:
@@ -79,6 +92,15 @@ def decode(source: Source, *, frames: bool = False, drawn: Size | None = None) -
 
 
 @contextlib.contextmanager
+def memory_blamed() -> Iterator[None]:
+    """Turn a failure of libvips about memory into the table's."""
+    try:
+        yield
+    except vips().Error as error:
+        raise (out_of_memory(error) if is_out_of_memory(error) else error) from None
+
+
+@contextlib.contextmanager
 def blamed(source: Source, *, frames: bool = False) -> Iterator[None]:
     """Turn a failure of libvips into the input's, where it is the input's."""
     try:
@@ -99,6 +121,8 @@ def encoded(picture: Picture, code: Encoding) -> tuple[bytes, int]:
     """
     library = vips()
     try:
+        if picture.indexed and code.format == "png":
+            return _indexed.png(picture.indexed[0], prepare(picture.pages[0], code), code), 1
         done = [prepare(page, code) for page in picture.pages]
         image = done[0] if len(done) == 1 else library.Image.arrayjoin(done, across=1)
         data = encode(image, code, picture.motion)
@@ -109,4 +133,4 @@ def encoded(picture: Picture, code: Encoding) -> tuple[bytes, int]:
 
 def still(picture: Picture) -> Picture:
     """Return the first frame of a picture."""
-    return msgspec.structs.replace(picture, pages=picture.pages[:1], motion=None)
+    return msgspec.structs.replace(picture, pages=picture.pages[:1], motion=None, indexed=picture.indexed[:1])

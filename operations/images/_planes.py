@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mediamill.operations.images._jpeg_header import DamagedJpeg as DamagedJpeg
-from mediamill.operations.images._jpeg_header import Header, proving_step, rewritten
+from mediamill.operations.images._jpeg_header import Header
+from mediamill.operations.images._jpeg_proof import proving_step, rewritten
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,7 +144,12 @@ def scale(
 
 
 def ladder(
-    planes: Planes, sizes: Sequence[tuple[int, int]], kernel: Kernel = "bicubic", *, threads: int = 1
+    planes: Planes,
+    sizes: Sequence[tuple[int, int]],
+    kernel: Kernel = "bicubic",
+    *,
+    chroma: Chroma = "420",
+    threads: int = 1,
 ) -> list[Planes]:
     """Scales a picture to several sizes, small ones from larger ones.
 
@@ -151,10 +157,11 @@ def ladder(
         planes: The picture, in any sampling.
         sizes: Widths and heights in pixels, in any order.
         kernel: As in `scale`.
+        chroma: As in `scale`.
         threads: As in `scale`.
 
     Returns:
-        The 4:2:0 pictures, in the order of `sizes`. Each comes from the smallest picture made before it that is at
+        The pictures, in the order of `sizes`. Each comes from the smallest picture made before it that is at
         least `CASCADE_GUARD` times as large both ways, else from `planes`.
     """
     made: dict[tuple[int, int], Planes] = {}
@@ -165,7 +172,7 @@ def ladder(
             if other.width >= CASCADE_GUARD * size[0] and other.height >= CASCADE_GUARD * size[1]
         ]
         source = min(wide, key=lambda other: other.width * other.height, default=planes)
-        made[size] = scale(source, *size, kernel, threads=threads)
+        made[size] = scale(source, *size, kernel, chroma=chroma, threads=threads)
     return [made[size] for size in sizes]
 
 
@@ -211,6 +218,34 @@ def encode_jpeg(planes: Planes, quality: int) -> bytes:
     if (width, height) != (planes.width, planes.height):
         coded = _resized(coded, planes.width, planes.height)
     return coded
+
+
+def to_pixels(planes: Planes) -> "NDArray[np.uint8]":
+    """Converts a picture to what other encoders take.
+
+    Chroma samples stand for every pixel they cover, so an encoder that averages pixels into chroma gets them back.
+
+    Args:
+        planes: The picture, in 4:2:0, 4:4:4 or grey.
+
+    Returns:
+        RGB of shape (height, width, 3), or grey of shape (height, width).
+    """
+    import av
+    import numpy as np
+    from av.video.reformatter import Interpolation, VideoReformatter
+
+    if planes.cb is None or planes.cr is None:
+        return np.ascontiguousarray(planes.y)
+    full = planes.cb.shape == planes.y.shape
+    # Even sides, because swscale leaves the last column of odd ones to chance.
+    width, height = planes.width + planes.width % 2, planes.height + planes.height % 2
+    frame = av.VideoFrame(width, height, "yuvj444p" if full else "yuvj420p")
+    for target, plane in zip(frame.planes, (planes.y, planes.cb, planes.cr), strict=True):
+        _samples(target)[: target.height, : target.width] = _extended(plane, target.width, target.height)
+    exact = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+    rgb = VideoReformatter().reformat(frame, format="rgb24", interpolation=exact, threads=1)
+    return _samples(rgb.planes[0])[: planes.height, : 3 * planes.width].reshape(planes.height, planes.width, 3)
 
 
 def _decoder() -> Any:

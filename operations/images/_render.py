@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mediamill.operations.images import _resample
-from mediamill.operations.images._colour import ALPHA_FORMATS
 from mediamill.operations.images._encode import (
     encode,
     encode_error,
@@ -37,15 +36,16 @@ def render(work: Work) -> Iterator[Made]:
 
 def _through_planes(work: Work) -> Iterator[Made] | None:
     """Return the outputs where planes gain and the file is sound, else None: libvips knows better what is damaged."""
-    from mediamill.operations.images import _planar, _planes
+    from mediamill.operations.images import _planar, _planes, _reduced
 
-    header = _planar.accepts(work)
-    if header is None:
-        return None
     try:
-        return _planar.render(work, _planes.decode(work.source.data, header))
+        if (outline := _reduced.accepts(work)) is not None:
+            return _reduced.render(work, _reduced.decode(work, outline))
+        if (header := _planar.accepts(work)) is not None:
+            return _planar.render(work, _planes.decode(work.source.data, header))
     except _planes.DamagedJpeg:
         return None
+    return None
 
 
 def _through_pixels(work: Work) -> Iterator[Made]:
@@ -114,7 +114,7 @@ class _Stage:
         code = variant.code
         page = _resample.sharpen(page, self._work.look.sharpen)
         image = prepare(page, code)
-        return _resample.pad(image, variant.fit.size, code.background, alpha=code.format in ALPHA_FORMATS)
+        return _resample.pad(image, variant.fit.size, code.background, alpha=code.alpha)
 
     @contextlib.contextmanager
     def _blamed(self) -> Iterator[None]:

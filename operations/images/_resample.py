@@ -19,11 +19,12 @@ from mediamill.operations.images._geometry import (
     Size,
     cascade_source,
     crop_offset,
+    registered,
     shrink_on_load,
 )
 from mediamill.operations.images._params import Filter, Rgba
 from mediamill.operations.images._source import Facts, Source
-from mediamill.operations.images._vips import has
+from mediamill.operations.images._vips import has, vips
 
 if TYPE_CHECKING:
     import pyvips
@@ -52,6 +53,7 @@ class Look(Struct, frozen=True, kw_only=True):
         sharpen: 0 for none; 1 is libvips' own amount.
         position: What a crop keeps.
         focal: The point `focal` keeps, each coordinate 0..1.
+        residual: How many times larger than its result a picture stays when its decoder shrinks it, at least 1.
     """
 
     kernel: Filter = "lanczos3"
@@ -59,6 +61,7 @@ class Look(Struct, frozen=True, kw_only=True):
     sharpen: float = 0.0
     position: Position = "center"
     focal: tuple[float, float] = (0.5, 0.5)
+    residual: float = RESIDUAL
 
 
 class Raster(Struct, frozen=True):
@@ -112,7 +115,7 @@ def decode(source: Source, largest: Size, look: Look, *, frames: bool = False, s
         image = _colour.to_linear(image)
     resampled = largest != stored or count > 1 or shared
     if alpha and resampled and look.kernel != "nearest":
-        image = _premultiplied(image)
+        image = premultiplied(image)
     else:
         alpha = False
     if shared and (alpha or look.linear):
@@ -164,6 +167,34 @@ def finish(raster: Raster, fit: Fit, facts: Facts, look: Look) -> list["pyvips.I
     else:
         left, top = crop_offset(fit.scaled, (width, height), look.focal)
     return [page.crop(left, top, width, height) for page in pages]
+
+
+def rasterised(pages: Sequence["pyvips.Image"], look: Look) -> Raster:
+    """Return a picture in memory, upright and in coded values, ready to be resampled."""
+    images = list(pages)
+    first = images[0]
+    alpha = bool(first.hasalpha())
+    if alpha and all(page[page.bands - 1].min() == (65535 if page.format == "ushort" else 255) for page in images):
+        images, alpha = [page.extract_band(0, n=page.bands - 1) for page in images], False
+    linear = None
+    if look.linear:
+        linear = (first.interpretation in ("b-w", "grey16"), first.format == "ushort")
+        images = [_colour.to_linear(page) for page in images]
+    if alpha and look.kernel != "nearest":
+        images = [premultiplied(page) for page in images]
+    else:
+        alpha = False
+    return Raster(tuple(images), (float(first.width), float(first.height)), alpha, linear)
+
+
+def premultiplied(image: "pyvips.Image") -> "pyvips.Image":
+    """Multiply colours with alpha, in the picture's own depth."""
+    return _in_depth(image.premultiply(), image)
+
+
+def unpremultiplied(image: "pyvips.Image") -> "pyvips.Image":
+    """Undo `premultiplied`."""
+    return _in_depth(image.unpremultiply(), image)
 
 
 def upright(image: "pyvips.Image", orientation: int) -> "pyvips.Image":
@@ -221,9 +252,9 @@ def _reduction(facts: Facts, decoder: str, largest: Size, look: Look, frames: bo
     if look.kernel == "nearest" or frames:
         return 1, 1.0
     if decoder == "jpeg":
-        return shrink_on_load(stored, largest), 1.0
+        return shrink_on_load(stored, largest, look.residual), 1.0
     if decoder == "webp":
-        scale = RESIDUAL * max(largest[0] / stored[0], largest[1] / stored[1])
+        scale = look.residual * max(largest[0] / stored[0], largest[1] / stored[1])
         return 1, scale if scale < _WEBP_SCALE else 1.0
     return 1, 1.0
 
@@ -238,29 +269,52 @@ def _without_opaque_alpha(image: "pyvips.Image") -> tuple["pyvips.Image", bool]:
     return image.extract_band(0, n=image.bands - 1), False
 
 
-def _premultiplied(image: "pyvips.Image") -> "pyvips.Image":
-    return image.premultiply().rint().cast(image.format)
-
-
 def _plain(image: "pyvips.Image", raster: Raster) -> "pyvips.Image":
     """Undo what was done for resampling."""
     if raster.premultiplied:
-        image = image.unpremultiply().rint().cast(image.format)
+        image = unpremultiplied(image)
     if raster.linear is not None:
         mono, deep = raster.linear
         image = _colour.from_linear(image, mono=mono, deep=deep)
     return image
 
 
+def _in_depth(image: "pyvips.Image", like: "pyvips.Image") -> "pyvips.Image":
+    return image if like.format in ("float", "double") else image.rint().cast(like.format)
+
+
 def _resized(image: "pyvips.Image", span: tuple[float, float], size: Size, kernel: Filter) -> "pyvips.Image":
-    across, down = size[0] / span[0], size[1] / span[1]
-    if across != 1 or down != 1:
-        image = image.resize(across, vscale=down, kernel=_KERNELS[kernel])
-    if image.width > size[0] or image.height > size[1]:
-        image = image.crop(0, 0, min(image.width, size[0]), min(image.height, size[1]))
-    if (image.width, image.height) != size:
-        image = image.embed(0, 0, *size, extend="copy")
-    return image
+    have = image.width, image.height
+    if have == size and span == (float(size[0]), float(size[1])):
+        return image
+    if kernel != "nearest" and (size[0] > have[0] or size[1] > have[1]):
+        # No decoder shrinks a picture that is then enlarged, so its span is what there is.
+        image = _resized(image, span, (min(size[0], have[0]), min(size[1], have[1])), kernel)
+        return _enlarged(image, (size[0] / image.width, size[1] / image.height), size, kernel)
+    (across, width), (down, height) = (
+        (there, wanted) if there == true else registered(true / wanted, wanted)
+        for there, true, wanted in zip(have, span, size, strict=True)
+    )
+    if across > image.width or down > image.height:
+        image = image.embed(0, 0, max(across, image.width), max(down, image.height), extend="copy")
+    if (image.width, image.height) != (across, down):
+        image = image.crop(0, 0, across, down)
+    image = image.resize(width / across, vscale=height / down, kernel=_KERNELS[kernel])
+    return image if (image.width, image.height) == size else image.crop(0, 0, *size)
+
+
+def _enlarged(image: "pyvips.Image", grow: tuple[float, float], size: Size, kernel: Filter) -> "pyvips.Image":
+    """Enlarge a picture so that its middle stays in the middle: libvips' own resize moves it by half a pixel."""
+    width, height = min(round(image.width * grow[0]), size[0]), min(round(image.height * grow[1]), size[1])
+    return image.affine(
+        [grow[0], 0, 0, grow[1]],
+        interpolate=vips().Interpolate.new("bilinear" if kernel == "linear" else "bicubic"),
+        oarea=[0, 0, width, height],
+        odx=(grow[0] - 1) / 2,
+        ody=(grow[1] - 1) / 2,
+        extend="copy",
+        premultiplied=True,
+    )
 
 
 def interesting(image: "pyvips.Image", size: Size, what: str) -> Size:

@@ -53,6 +53,10 @@ class Companions:
             else:
                 self.first += packets
 
+        if format_name == "mkv" and not strip:
+            for stream in source.streams.attachments:  # fonts of the subtitles
+                target.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
+
     @property
     def kept(self) -> int:
         """How many subtitle streams go along."""

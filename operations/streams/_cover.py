@@ -1,5 +1,7 @@
 """Cover pictures: read out of one container, attached to another."""
 
+import base64
+import struct
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -16,7 +18,10 @@ _SUFFIXES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 """Name and media type of the codings every container can hold."""
 
 _AS_STREAM = ("mp4", "m4a", "mp3", "flac")
-_AS_ATTACHMENT = ("mkv",)
+_AS_ATTACHMENT = ("mkv", "mka")
+_AS_TAG = ("opus", "ogg")
+_TAG = "METADATA_BLOCK_PICTURE"
+_FRONT_COVER = 3
 
 
 class Cover(Struct, frozen=True, kw_only=True):
@@ -78,6 +83,9 @@ def add_cover(target: "OutputContainer", cover: Cover, format_name: str) -> list
     if format_name in _AS_ATTACHMENT:
         target.add_attachment(f"cover.{suffix}", media_type, cover.data)
         return []
+    if format_name in _AS_TAG and _TAG not in target.metadata:
+        target.metadata[_TAG] = base64.b64encode(_picture_block(cover, media_type)).decode()
+        return []
     if format_name not in _AS_STREAM:
         return None
     stream: Any = target.add_mux_stream(cover.codec, width=cover.width, height=cover.height)
@@ -89,3 +97,19 @@ def add_cover(target: "OutputContainer", cover: Cover, format_name: str) -> list
     packet.pts = packet.dts = 0
     packet.is_keyframe = True
     return [packet]
+
+
+def _picture_block(cover: Cover, media_type: str) -> bytes:
+    """Return a cover as FLAC's picture block, which Ogg holds as text (RFC 9639, 8.8; RFC 7845, 5.2)."""
+    name, title = media_type.encode(), cover.title.encode()
+    depth = 24
+    return b"".join(
+        (
+            struct.pack(">2I", _FRONT_COVER, len(name)),
+            name,
+            struct.pack(">I", len(title)),
+            title,
+            struct.pack(">5I", cover.width, cover.height, depth, 0, len(cover.data)),
+            cover.data,
+        )
+    )

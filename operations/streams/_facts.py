@@ -4,6 +4,7 @@ The first frame is decoded because only it says how the picture is turned, in ev
 HDR master was. Colours are ITU-T H.273's numbers, 2 where the file says nothing.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -30,6 +31,8 @@ FULL_RANGE = 2
 
 _SIDE_DATA = ("DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 _ATTACHED_PICTURE = 0x400
+_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _PACKETS_TO_LOOK_AT = 2000
 """How far into a file its first picture may be."""
 
@@ -123,6 +126,7 @@ class AudioFacts(Struct, frozen=True, kw_only=True):
         start: When it starts, in seconds.
         language: An ISO 639 code; empty where the file says none.
         default: Whether the file calls it the one to play.
+        samples: FFmpeg's name of the decoded samples' format.
     """
 
     index: int
@@ -135,6 +139,7 @@ class AudioFacts(Struct, frozen=True, kw_only=True):
     start: float
     language: str
     default: bool
+    samples: str = ""
 
 
 class MediaFacts(Struct, frozen=True, kw_only=True):
@@ -170,21 +175,27 @@ class MediaFacts(Struct, frozen=True, kw_only=True):
         return next((track for track in self.audio if track.default), self.audio[0] if self.audio else None)
 
 
-def look(stream: Stream, limits: Limits) -> MediaFacts:
+def look(stream: Stream, limits: Limits, *, pictures: bool = True) -> MediaFacts:
     """Read a film's headers and first frame.
+
+    Args:
+        stream: The opened file.
+        limits: What may be.
+        pictures: Whether the picture matters; where not, it may be damaged and is not looked at.
 
     Raises:
         CorruptInput: Nothing in it can be decoded.
         LimitExceeded: Its pictures are larger than any may be.
     """
     with demuxer(stream) as container:
-        return read_facts(container, stream, limits)
+        return read_facts(container, stream, limits, pictures=pictures)
 
 
-def read_facts(container: "InputContainer", stream: Stream, limits: Limits) -> MediaFacts:
+def read_facts(container: "InputContainer", stream: Stream, limits: Limits, *, pictures: bool = True) -> MediaFacts:
     """Do the same for a container that was just opened; it has to be opened anew to be read from its start."""
     library = av()
-    video = next((one for one in container.streams.video if not is_cover(one) and _known(one)), None)
+    films = [one for one in container.streams.video if pictures and not is_cover(one) and _known(one)]
+    video = next((one for one in films if int(one.disposition) & 1), films[0] if films else None)
     sounds = [one for one in container.streams.audio if _known(one)]
     duration = (container.duration or 0) / library.time_base
     return MediaFacts(
@@ -247,13 +258,20 @@ def _audio(stream: Any) -> AudioFacts:
         codec=context.codec.canonical_name,
         sample_rate=context.sample_rate,
         channels=context.layout.nb_channels,
-        layout=context.layout.name,
+        layout=_layout(context.layout),
         bitrate=context.bit_rate or 0,
-        duration=_seconds(stream, stream.duration),
+        duration=_seconds(stream, stream.duration) or _tagged_seconds(stream),
         start=_seconds(stream, stream.start_time),
         language="" if language == "und" else language,
         default=bool(int(stream.disposition) & 1),
+        samples=context.format.name if context.format is not None else "",
     )
+
+
+def _layout(layout: Any) -> str:
+    """Return the arrangement of channels; the usual one of as many where the file says none."""
+    name: str = layout.name
+    return _USUAL_LAYOUTS.get(layout.nb_channels, name) if name.endswith(" channels") else name
 
 
 def _first_frame(container: "InputContainer", stream: Any) -> Any:
@@ -326,3 +344,9 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
 
 def _seconds(stream: Any, ticks: int | None) -> float:
     return float(ticks * stream.time_base) if ticks and stream.time_base else 0.0
+
+
+def _tagged_seconds(stream: Any) -> float:
+    """Return the duration Matroska writes among a track's tags; its headers hold the longest track's alone."""
+    match = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]) if match is not None else 0.0

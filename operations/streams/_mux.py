@@ -11,11 +11,17 @@ if TYPE_CHECKING:
 
 MUXERS = {
     "mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "m4a": "mp4", "mp3": "mp3", "opus": "ogg",
-    "ogg": "ogg", "flac": "flac", "wav": "wav", "aac": "adts",
+    "ogg": "ogg", "flac": "flac", "wav": "wav", "aac": "adts", "mka": "matroska",
 }  # fmt: skip
 """FFmpeg's muxer for each format that is written."""
 
 _FAST_START = ("mp4", "mov", "m4a")
+_OPTIONS: dict[str, dict[str, str]] = {
+    "m4a": {"brand": "M4A "},  # the muxer of its own refuses covers
+    "aac": {"write_id3v2": "1"},  # the only place there is for tags
+    "wav": {"rf64": "auto"},  # a WAV counts its bytes in 32 bits
+    "mp3": {"id3v2_version": "3"},  # Windows and many players read no later one
+}
 
 _PLACES = ("location", "com.apple.quicktime.location", "gps", "geo")
 _ABOUT_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
@@ -39,11 +45,9 @@ def muxer(path: str, format_name: str) -> Iterator["OutputContainer"]:
     """
     library = av()
     # Without what only tells when and by which version a file was made, the same job gives the same bytes.
-    options = {"fflags": "+bitexact"}
+    options = {"fflags": "+bitexact"} | _OPTIONS.get(format_name, {})
     if format_name in _FAST_START:
         options["movflags"] = "+faststart"
-    if format_name == "m4a":  # the muxer of its own refuses covers
-        options["brand"] = "M4A "
     container = library.open(f"file:{path}", "w", format=MUXERS[format_name], options=options)
     try:
         yield container

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from mediamill.operations.streams._av import av
+from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import MediaFacts
 
@@ -62,6 +63,7 @@ class Reader:
         self._wanted = wanted
         self._damage = damage
         self._threads = threads
+        self._clock = Clock(facts.format)
         self._packets_of_picture = 0
         self._frames_of_picture = 0
         self._whole = span.start <= facts.start + _EDGE
@@ -138,7 +140,7 @@ class Reader:
         if index not in (wanted.video, wanted.audio):
             return units, over
         kind: Kind = "video" if index == wanted.video else "audio"
-        frames = self._decoded(packet)
+        frames = self._decoded(packet, kind)
         if kind == "video":
             self._packets_of_picture += bool(packet.size and not packet.is_discard)
             self._frames_of_picture += len(frames)
@@ -157,12 +159,19 @@ class Reader:
             units.append((kind, frame))
         return units, over
 
-    def _decoded(self, packet: Any) -> list[Any]:
+    def _decoded(self, packet: Any, kind: Kind) -> list[Any]:
+        if kind == "video":
+            self._clock.fed(packet)
         try:
             frames: list[Any] = packet.decode()
         except av().FFmpegError as error:
+            if kind == "video":
+                self._clock.failed()
             self._damage.note(error)
             return []
+        if kind == "video":
+            for frame in frames:
+                self._clock.set(frame)
         return frames
 
     def _is_over(self, time: float) -> bool:

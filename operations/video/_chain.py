@@ -1,5 +1,7 @@
 """Which filters a film goes through, in the order that costs least: scaled, tone-mapped, upright."""
 
+import re
+
 from msgspec import Struct
 
 from mediamill.operations.streams._facts import FULL_RANGE, RGB, Colour, VideoFacts
@@ -39,7 +41,7 @@ def chain_for(
         filters += [
             _scale(width, height, kernel, facts.colour),
             "format=gbrp16le",
-            f"lut3d=file={tone_map}:interp=tetrahedral",
+            f"lut3d=file={_escaped(tone_map)}:interp=tetrahedral",
         ]
         filters += [f"scale=out_color_matrix={_matrix(code.colour)}:out_range=limited:flags=bicubic+accurate_rnd"]
         notes["tone_mapped"] = facts.colour.hdr
@@ -65,6 +67,11 @@ def _scale(width: int, height: int, kernel: str, colour: Colour, out: Colour | N
     if out is not None:
         text += f":in_range={_range(colour)}:out_range={_range(out)}"
     return text
+
+
+def _escaped(path: str) -> str:
+    """Return a path as a filter's option: what separates options stands behind a backslash."""
+    return re.sub(r"([\\':])", r"\\\1", path)
 
 
 def _range(colour: Colour) -> str:

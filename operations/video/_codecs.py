@@ -32,6 +32,7 @@ class Codec(Struct, frozen=True, kw_only=True):
         preset: Where a job names none.
         presets: The encoder's own number for each preset; empty where it takes the names.
         tag: Sample entry in MP4 and MOV, where FFmpeg's own would not be played everywhere.
+        least: The shortest side it codes, in pixels.
     """
 
     encoder: str
@@ -43,6 +44,7 @@ class Codec(Struct, frozen=True, kw_only=True):
     preset: Preset
     presets: tuple[int, ...] = ()
     tag: str | None = None
+    least: int = 2
 
 
 CODECS: dict[CodecName, Codec] = {
@@ -64,6 +66,7 @@ CODECS: dict[CodecName, Codec] = {
         crf_range=(0, 51),
         preset="medium",
         tag="hvc1",
+        least=16,
     ),
     "vp8": Codec(
         encoder="libvpx",
@@ -94,6 +97,7 @@ CODECS: dict[CodecName, Codec] = {
         crf_range=(1, 63),
         preset="fast",
         presets=(12, 11, 10, 9, 8, 7, 6, 4, 2),
+        least=4,
     ),
 }
 
@@ -227,7 +231,7 @@ def set_up_encoder(stream: Any, code: VideoCode, *, tick: Fraction, rate: Fracti
     if code.crf is None and code.bitrate is not None:
         context.bit_rate = code.bitrate
     if code.codec == "h265" and stream.container.format.name in ("mp4", "mov"):
-        context.codec_tag = "hvc1"
+        context.codec_tag = CODECS["h265"].tag
 
 
 _LONGEST_DELAY = 10.0

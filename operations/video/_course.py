@@ -11,7 +11,7 @@ from mediamill.operations.streams._av import output_error
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, look
 from mediamill.operations.streams._open import open_input
-from mediamill.operations.streams._remux import remux
+from mediamill.operations.streams._remux import Remuxed, remux
 from mediamill.operations.streams._sound import AudioCode
 from mediamill.operations.video._chain import Chain, chain_for
 from mediamill.operations.video._codecs import CodecName, Container, VideoCode
@@ -138,6 +138,39 @@ def carry_out(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
     return found
 
 
+def copy_over(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any]:
+    """Write a prepared job's source into a new container as it is, and return its metadata."""
+    facts, video = prepared.facts, prepared.video
+    found: dict[str, Any] = {"source": source_report(facts, video, prepared.sound)}
+    for target in ctx.claim(prepared.plan):
+        path = ctx.create(target)
+        damage = Damage(strict=job.strict)
+        made = _remuxed(job, prepared, path, damage, ctx)
+        ctx.finish(target, duration=round(made.ended, 3))
+        found |= damage.told() | {
+            "copied": True,
+            "codec": coding_of(video.codec),
+            "duration": round(made.ended, 3),
+            "compression_ratio": round(facts.size / os.path.getsize(path), 3),
+        }
+        if made.dropped:
+            found["dropped"] = made.dropped
+    return found
+
+
+def _remuxed(job: CodingJob, prepared: Prepared, path: str, damage: Damage, ctx: Context) -> Remuxed:
+    return remux(
+        ctx,
+        prepared.stream,
+        prepared.facts,
+        path,
+        job.container,
+        damage,
+        strip=job.strip_metadata,
+        sound=not job.strip_audio,
+    )
+
+
 def _make(job: CodingJob, prepared: Prepared, chain: Chain, path: str, damage: Damage, ctx: Context) -> Sink:
     recipe = Recipe(
         path=path,
@@ -160,17 +193,7 @@ def _may_stand(job: CodingJob, prepared: Prepared) -> bool:
 def _give_back(job: CodingJob, prepared: Prepared, path: str, ctx: Context) -> dict[str, Any]:
     """Make the source the output: as it is, or without what was to be left out. Return what is to be said of that."""
     if job.strip_metadata or job.strip_audio:
-        damage = Damage(strict=job.strict)
-        made = remux(
-            ctx,
-            prepared.stream,
-            prepared.facts,
-            path,
-            job.container,
-            damage,
-            strip=job.strip_metadata,
-            sound=not job.strip_audio,
-        )
+        made = _remuxed(job, prepared, path, Damage(strict=job.strict), ctx)
         return {"dropped": made.dropped} if made.dropped else {}
     try:
         with open(os.dup(prepared.stream.descriptor), "rb") as source, open(path, "wb") as target:

@@ -5,16 +5,19 @@ from typing import Literal
 
 from msgspec import structs
 
+from mediamill.operations.streams._bitrate import parse_bitrate
 from mediamill.operations.streams._facts import RGB, UNSPECIFIED, AudioFacts, Colour, MediaFacts, VideoFacts
+from mediamill.operations.streams._matrix import Turn
 from mediamill.operations.streams._sound import DECODERS, AudioCode, AudioCodecName, code_for
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, Preset, VideoCode
 from mediamill.operations.video._geometry import Size
-from mediamill.operations.video._params import CodingJob, parse_bitrate
-from mediamill.protocol.errors import InvalidJob
+from mediamill.operations.video._params import CodingJob
+from mediamill.protocol.errors import EncodeFailed, InvalidJob
 
 SDR = Colour(primaries=1, transfer=1, matrix=1, range=1)
 """BT.709, what every player assumes."""
 
+_FILLED = "aresample=async=1"
 _FAST: Preset = "veryfast"
 _HD_HEIGHT = 720
 """From which height on players take pictures that say nothing for BT.709."""
@@ -38,8 +41,18 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size, *, fast: bool = Fa
         facts: The film.
         size: What it is scaled to.
         fast: Whether speed matters more than size, where the job names no preset.
+
+    Raises:
+        EncodeFailed: The coding does not go down to that size.
     """
     codec = CODECS[job.coding]
+    if min(size) < codec.least:
+        raise EncodeFailed(
+            f"{job.coding} codes pictures from {codec.least}x{codec.least} pixels on, the film would have "
+            f"{size[0]}x{size[1]}.",
+            received=f"{size[0]}x{size[1]}",
+            expected="a larger size, or another codec",
+        )
     depth = 10 if facts.depth > 8 and 10 in codec.formats else 8
     bitrate = parse_bitrate(job.bitrate, "bitrate")
     crf = job.crf if job.crf is not None else None if bitrate is not None else codec.crf[job.quality or "medium"]
@@ -116,7 +129,25 @@ def audio_code(job: CodingJob, sound: AudioFacts | None, container: Container) -
             received=name,
             expected="one of " + ", ".join(allowed),
         )
-    return code_for(name, bitrate, sample_rate=sound.sample_rate, layout=sound.layout, channels=sound.channels)
+    return recoded(sound, name, bitrate)
+
+
+def recoded(sound: AudioFacts, codec: AudioCodecName, bitrate: int | None) -> AudioCode:
+    """Return how a film's sound is coded anew, with silence where it has holes: players that count samples stay true.
+
+    Args:
+        sound: The track.
+        codec: Its new coding.
+        bitrate: Bits a second, None for the usual.
+    """
+    return code_for(
+        codec,
+        bitrate,
+        sample_rate=sound.sample_rate,
+        layout=sound.layout,
+        channels=sound.channels,
+        filters=(_FILLED,),
+    )
 
 
 def fits(sound: AudioFacts, container: Container) -> bool:
@@ -127,6 +158,21 @@ def fits(sound: AudioFacts, container: Container) -> bool:
 def usual_sound(container: Container) -> AudioCodecName:
     """Return the coding of sound that a container usually has."""
     return _SOUNDS[container][0]
+
+
+def may_stay(job: CodingJob, facts: MediaFacts, video: VideoFacts, size: Size) -> bool:
+    """Return whether a film may be copied as it is: a job asks for nothing it is not, and the container holds it."""
+    fields = (*job.rates, "codec", "preset", "fps", "track", "audio_codec", "audio_bitrate")
+    coding = coding_of(video.codec)
+    return (
+        all(getattr(job, field) is None for field in fields)
+        and coding is not None
+        and job.container in CODECS[coding].containers
+        and size == (video.width, video.height) == video.shown
+        and video.turn == Turn()
+        and not video.interlaced
+        and all(fits(sound, job.container) for sound in facts.audio)
+    )
 
 
 def is_tone_mapped(facts: VideoFacts, code: VideoCode) -> bool:

@@ -1,11 +1,11 @@
 """What the video operations declare alike: where a film comes from, where it goes and how it is coded."""
 
 import os
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from mediamill.operations.streams._bitrate import Bitrate, parse_bitrate
 from mediamill.operations.video._codecs import CODECS, Codec, CodecName, Container, Preset, QualityName
 from mediamill.protocol.errors import InvalidJob
 from mediamill.protocol.job import Job, OutputPath, Source
@@ -15,14 +15,7 @@ SUFFIXES: dict[str, Container] = {"mp4": "mp4", "m4v": "mp4", "webm": "webm", "m
 """The container each file suffix stands for."""
 
 Side = Annotated[int, Meta(ge=2, le=16_384, description="Pixels.")]
-Bitrate = Annotated[
-    str | int,
-    Meta(description='Bits a second: 2500000, "2M", "800k".'),
-]
 AudioCodec = Literal["aac", "mp3", "opus", "vorbis", "copy"]
-
-_BITRATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)(?:bit/?s|bps|b/s)?")
-_LEAST, _MOST = 1_000, 1_000_000_000
 
 
 class VideoJob(Job, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -138,35 +131,6 @@ class CodingJob(VideoJob, frozen=True, kw_only=True, forbid_unknown_fields=True,
     def codec_facts(self) -> Codec:
         """What that coding is."""
         return CODECS[self.coding]
-
-
-def parse_bitrate(value: Any, field: str) -> int | None:
-    """Return bits a second; None for none.
-
-    Args:
-        value: A number, or text such as `2M` and `800k`.
-        field: The field to blame.
-
-    Raises:
-        InvalidJob: It is no bitrate, or beyond 1 kb/s to 1 Gb/s.
-    """
-    if value is None:
-        return None
-    match = _BITRATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is not None:
-        bits = round(float(match[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[match[2].lower()])
-    elif isinstance(value, int):
-        bits = value
-    else:
-        bits = 0
-    if not _LEAST <= bits <= _MOST:
-        raise InvalidJob(
-            f'Invalid value for {field!r}: expected bits a second such as "2M" or "800k", received {value!r}.',
-            field=field,
-            received=value,
-            expected="1k to 1000M",
-        )
-    return bits
 
 
 def suffix_container(path: str, field: str = "output") -> Container | None:

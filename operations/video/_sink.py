@@ -71,6 +71,7 @@ class Sink:
         self._recipe = recipe
         self._last_time: int | None = None
         self._lengths: dict[int, int] = {}
+        self._late = 0
         self._begun = False
         self.frames = 0
         self.ended = 0.0
@@ -95,6 +96,8 @@ class Sink:
             found["deinterlaced"] = True
         if self._video is not None and self._video_filter.changed:
             found["size_changed"] = True
+        if self._late:
+            found["late_frames"] = self._late
         if self.companions.dropped:
             found["dropped"] = self.companions.dropped
         return found
@@ -158,6 +161,7 @@ class Sink:
         tick = self._video.codec_context.time_base
         at = round(frame.pts * frame.time_base / tick)
         if self._last_time is not None and at <= self._last_time:
+            self._late += 1
             return
         self._last_time = at
         if frame.duration:  # encoders forget it, and with it how long the last picture stands
@@ -167,16 +171,16 @@ class Sink:
 
     def _copy(self, packet: Any) -> None:
         """Write a packet as it is, and leave its times as they were for other outputs."""
-        times = packet.pts, packet.dts, packet.duration, packet.time_base
-        if packet.stream.index == self._copied_index:
-            packet.stream, made, origin = self._copied, packet, packet.stream
+        origin, tick = packet.stream, packet.time_base
+        times = packet.pts, packet.dts, packet.duration
+        if origin.index == self._copied_index:
+            packet.stream, made = self._copied, packet
         else:
-            made, origin = self.companions.packet(packet), packet.stream
+            made = self.companions.packet(packet)
         if made is not None:
             self._write([made])
-        packet.stream = origin
-        packet.time_base = times[3]
-        packet.pts, packet.dts, packet.duration = times[:3]
+        packet.stream, packet.time_base = origin, tick
+        packet.pts, packet.dts, packet.duration = times
 
     def _encode(self, stream: Any, frame: Any) -> None:
         try:

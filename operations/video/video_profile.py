@@ -10,11 +10,11 @@ from mediamill.operations.contract import Context, Metadata, Plan, Stream, Targe
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, look
 from mediamill.operations.streams._open import open_input
-from mediamill.operations.streams._sound import AudioCode, code_for
+from mediamill.operations.streams._sound import AudioCode
 from mediamill.operations.video._chain import chain_for
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, VideoCode
 from mediamill.operations.video._course import frames_held, picture_of
-from mediamill.operations.video._decide import fits, out_colour, sound_of, usual_sound
+from mediamill.operations.video._decide import fits, out_colour, recoded, sound_of, usual_sound
 from mediamill.operations.video._film import make_films
 from mediamill.operations.video._geometry import Size, limited
 from mediamill.operations.video._params import VideoJob, place, suffix_container
@@ -221,6 +221,4 @@ def _audio_code(profile: Profile, sound: AudioFacts | None, container: Container
     bitrate = profile.audio_bitrate * max(1, sound.channels) // 2
     if fits(sound, container) and 0 < sound.bitrate <= bitrate * 1.25:
         return "copy"
-    return code_for(
-        usual_sound(container), bitrate, sample_rate=sound.sample_rate, layout=sound.layout, channels=sound.channels
-    )
+    return recoded(sound, usual_sound(container), bitrate)

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from mediamill.operations.contract import Context, Metadata, Plan
-from mediamill.operations.video._course import Prepared, carry_out, prepare
+from mediamill.operations.video._course import Prepared, carry_out, copy_over, prepare
+from mediamill.operations.video._decide import may_stay
 from mediamill.operations.video._geometry import Mode, resized
 from mediamill.operations.video._params import CodingJob, Side
 from mediamill.protocol.errors import InvalidJob
@@ -52,12 +53,15 @@ def plan(params: Params, ctx: Context) -> Plan:
 
 
 def run(params: Params, ctx: Context) -> Metadata:
-    """Decode, filter, encode and write.
+    """Decode, filter, encode and write; a film that is of that size already is copied, which costs it nothing.
 
     Raises:
         MediaError: One of the table's: the source cannot be read, or the output cannot be made.
     """
-    return carry_out(params, _prepare(params, ctx), ctx)
+    prepared = _prepare(params, ctx)
+    if may_stay(params, prepared.facts, prepared.video, prepared.code.size):
+        return copy_over(params, prepared, ctx)
+    return carry_out(params, prepared, ctx)
 
 
 def _prepare(params: Params, ctx: Context) -> Prepared:

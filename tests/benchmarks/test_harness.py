@@ -1,8 +1,10 @@
 """Turns, costs, rates and rows: the arithmetic of the benchmarks."""
 
 import importlib
+import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +75,40 @@ def test_a_ratio_is_taken_turn_by_turn_and_judged_by_its_median() -> None:
     assert row.facts(judge=False)["met"] is None
 
 
+def test_pictures_are_judged_by_their_mean() -> None:
+    def row(ours: float, peer: float) -> list[Any]:
+        return [report.Row("c", "w", "ms", [ours] * 3, [peer] * 3, "ratio", report.Bound("<=", 0.5))]
+
+    found = report.merged([("one", row(1.0, 4.0)), ("two", row(8.0, 8.0)), ("three", [])])
+    facts = found[0].facts(judge=True)
+    assert len(found) == 1
+    assert (facts["result"], facts["median"], facts["rounds"]) == (pytest.approx(0.5), 0.625, 2)
+    assert facts["pictures"] == {"one": 0.25, "two": 1.0}
+    assert facts["met"] is True
+
+
+def test_differences_have_an_ordinary_mean() -> None:
+    rows = [(str(n), [report.Row("c", "w", "", [n], [1.0], "difference")]) for n in (1.0, 4.0)]
+    assert report.merged(rows)[0].result == 1.5
+
+
+@pytest.mark.parametrize(("better", "worse"), [((80.0, 3.0, 90), (60.0, 1.0, 50)), ((80.0, 3.0, 90), (70.0, 2.0, 70))])
+def test_sizes_are_interpolated_between_scores(better: Any, worse: Any) -> None:
+    equal = importlib.import_module("benchmarks.cases.equal_score")
+    size, quality = equal.at([better, worse], 75.0)
+    assert size == pytest.approx(2.5)
+    assert quality == pytest.approx(80.0)
+
+
+def test_sizes_are_compared_at_the_scores_both_reach() -> None:
+    equal = importlib.import_module("benchmarks.cases.equal_score")
+    mine = [(90.0, math.log(900), 90), (50.0, math.log(500), 50)]
+    twice = [(score, size + math.log(2), quality) for score, size, quality in mine]
+    assert equal.ratio(mine, twice) == pytest.approx(0.5)
+    with pytest.raises(harness.BenchmarkError, match="no score"):
+        equal.ratio(mine, [(30.0, 1.0, 10), (20.0, 0.5, 5)])
+
+
 @pytest.mark.parametrize(
     ("sign", "limit", "value", "holds"),
     [("<=", 1, 1, True), ("<=", 1, 1.1, False), (">=", 1, 1, True), (">=", 1, 0.9, False), ("<", 1, 1, False)],
@@ -91,4 +127,4 @@ def test_the_table_names_what_is_missing() -> None:
     assert "b: a note" in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({len(line) for line in lines}) == 1
-    assert lines[3].split("|")[9].strip() == "NO"
+    assert lines[3].split("|")[10].strip() == "NO"

@@ -27,18 +27,24 @@ FIELDS = {
     "met",
     "missing",
     "note",
+    "pictures",
+    "result",
 }
 WORK = {
-    "ladder": 3,
+    "equal_score": 10,
+    "ladder": 9,
     "memory": 4,
     "noop": 2,
     "oneshot": 2,
     "overhead": 3,
+    "placeholder": 2,
+    "png": 4,
+    "resize": 3,
     "throughput": 5,
 }
 """How many rows each case has, at the quick setting."""
 
-WITH_PEER = ("ladder", "oneshot", "throughput")
+WITH_PEER = ("equal_score", "ladder", "oneshot", "png", "resize", "throughput")
 PEERLESS = tuple(name for name in WORK if name not in WITH_PEER)
 
 
@@ -104,6 +110,25 @@ def test_the_machine_and_the_versions_are_told(tmp_path: Path) -> None:
     assert {"mediamill", "python", "pyvips", "sharp"} <= set(machine["versions"])
     assert machine["quick"] is True
     assert f"mediamill {machine['versions']['mediamill']}" in text
+
+
+def test_many_photos_are_measured_one_by_one(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("one", "two"):
+        shutil.copy(ROOT / "fixtures" / "rocket.jpg", photos / f"{name}.jpg")
+    done = run("resize", "--quick", "--photos", str(photos), "--json", f"{tmp_path}/out.json", **without_node(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    facts = json.loads((tmp_path / "out.json").read_text())
+    assert facts["machine"]["photo"].startswith("2 photos and 1 graphics")
+    assert [row["rounds"] for row in facts["rows"]] == [2, 2, 2]
+    assert all("nodejs.org" in row["missing"] for row in facts["rows"])
+
+
+def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
+    done = run("resize", "--quick", "--photos", str(tmp_path))
+    assert done.returncode == 2
+    assert "holds no photo" in done.stderr
 
 
 def test_rounds_are_counted(tmp_path: Path) -> None:

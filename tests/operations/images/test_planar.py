@@ -24,10 +24,10 @@ def warm(registry: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[
     render = _planar.render
     monkeypatch.setattr(_planar, "render", lambda *arguments: taken.append(True) or render(*arguments))
 
-    def run(**fields: Any) -> tuple[Any, bool]:
+    def run(operation: str = "resize", **fields: Any) -> tuple[Any, bool]:
         taken.clear()
-        raw = {"operation": "resize"} | {k: str(v) if isinstance(v, Path) else v for k, v in fields.items()}
-        result = execute(registry["resize"], to_job(raw, registry), Settings(fsync=False), WarmChannel(), 1)
+        raw = {"operation": operation} | {k: str(v) if isinstance(v, Path) else v for k, v in fields.items()}
+        result = execute(registry[operation], to_job(raw, registry), Settings(fsync=False), WarmChannel(), 1)
         assert result.success, result.error
         return result, bool(taken)
 
@@ -63,6 +63,37 @@ def test_the_pictures_are_those_made_through_pixels(warm, done, sample, tmp_path
         assert made.shape == (one.height, one.width, 3)
         assert distance(made, pixels(other.path, mode="RGB")) < 4
     assert ours.metadata == theirs.metadata
+
+
+MIXED = [
+    ("photo.jpg", {"widths": [640, 320], "formats": ["webp", "jpeg"]}),
+    ("photo.jpg", {"widths": [640], "formats": ["avif", "jpeg"]}),
+    ("photo-odd.jpg", {"widths": [401, 97], "formats": ["avif", "webp", "jpeg"], "effort": 1}),
+    ("photo-gray.jpg", {"widths": [500, 301], "formats": ["webp", "jpeg"]}),
+    ("photo-444.jpg", {"widths": [500, 300], "formats": ["avif", "webp", "jpeg"], "quality": 92, "effort": 1}),
+    *((f"orientation-{number}.jpg", {"widths": [80, 52], "formats": ["webp", "jpeg"]}) for number in range(1, 9)),
+]
+
+
+@pytest.mark.parametrize(("name", "fields"), MIXED)
+def test_other_lossy_outputs_come_from_the_planes_of_the_jpegs(
+    warm, done, sample, tmp_path, pixels, distance, name, fields
+):
+    ours, taken = warm("srcset", input=sample(name), output_dir=tmp_path / "planes", **fields)
+    theirs = done("srcset", input=sample(name), output_dir=tmp_path / "pixels", **fields)
+    assert taken
+    assert ours.metadata == theirs.metadata
+    for one, other in zip(ours.outputs, theirs.outputs, strict=True):
+        assert (one.width, one.height, one.quality) == (other.width, other.height, other.quality)
+        assert distance(pixels(one.path, mode="RGB"), pixels(other.path, mode="RGB")) < 4
+
+
+def test_outputs_without_a_plain_jpeg_go_through_pixels(warm, sample, tmp_path):
+    for number, fields in enumerate(
+        ({"formats": ["webp", "avif"]}, {"formats": ["jpeg", "png"]}, {"format": "jpeg", "progressive": True})
+    ):
+        fields = {"widths": [200, 100], **fields}
+        assert not warm("srcset", input=sample("photo.jpg"), output_dir=tmp_path / str(number), **fields)[1]
 
 
 OTHERWISE = [

@@ -369,6 +369,25 @@ class TestUpright:
         assert np.abs(chroma_shift(result, reference)).max() < 0.15
 
 
+class TestPixels:
+    @pytest.mark.parametrize("sampling", ["4:2:0", "4:4:4"])
+    @pytest.mark.parametrize(("width", "height"), [(64, 48), (63, 47), (1, 1), (129, 2)])
+    def test_they_are_what_jfif_says_to_half_a_step(self, sampling: str, width: int, height: int) -> None:
+        noise = np.random.default_rng(5)
+        pitch = 2 if sampling == "4:2:0" else 1
+        y = noise.integers(0, 256, (height, width), np.uint8)
+        cb, cr = noise.integers(0, 256, (2, -(-height // pitch), -(-width // pitch)), np.uint8)
+        found = _planes.to_pixels(Planes(width, height, y, cb, cr))
+        blue, red = (plane.repeat(pitch, 0).repeat(pitch, 1)[:height, :width].astype(float) - 128 for plane in (cb, cr))
+        wanted = np.stack([y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue], axis=-1)
+        assert found.shape == (height, width, 3)
+        assert np.abs(found - wanted.clip(0, 255)).max() < 0.51
+
+    def test_grey_stays_grey(self) -> None:
+        y = np.arange(35, dtype=np.uint8).reshape(5, 7)
+        assert np.array_equal(_planes.to_pixels(Planes(7, 5, y, None, None)), y)
+
+
 class TestEncode:
     @pytest.mark.parametrize("size", [(162, 125), (161, 124), (161, 125), (15, 15), (16, 16), (3, 2)])
     def test_frame(self, size: tuple[int, int]) -> None:

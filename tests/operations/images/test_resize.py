@@ -198,6 +198,26 @@ def test_linear_light_makes_fine_patterns_brighter(done, tmp_path, pixels):
     assert abs(pixels(tmp_path / "linear.png").mean() - 188) < 4
 
 
+@pytest.mark.parametrize("size", [(1600, 1068), (2000, 1335), (1600, 267), (400, 1068)])
+def test_a_picture_that_grows_stays_in_its_place(done, sample, tmp_path, pixels, distance, size):
+    fields = {"width": size[0], "height": size[1], "fit": "fill", "upscale": True, "filter": "cubic"}
+    done("resize", input=sample("photo.png"), output=tmp_path / "a.png", **fields)
+    with Image.open(sample("photo.png")) as image:
+        wanted = np.asarray(image.resize(size, Image.Resampling.BICUBIC), float)
+    assert distance(pixels(tmp_path / "a.png"), wanted) < 0.1
+
+
+def test_linear_light_keeps_colours_beside_alpha(done, tmp_path, pixels):
+    flat = np.zeros((40, 40, 4), np.uint8)
+    flat[...] = [200, 100, 50, 128]
+    flat[:20, ::2, :3] = 0
+    Image.fromarray(flat).save(tmp_path / "in.png")
+    done("resize", input=tmp_path / "in.png", output=tmp_path / "a.png", widths=[20], linear_rgb=True)
+    found = pixels(tmp_path / "a.png")
+    assert np.abs(found[14:] - [200, 100, 50, 128]).max() <= 1
+    assert np.abs(found[4, 4] - [146, 71, 34, 128]).max() <= 3
+
+
 def test_linear_light_with_alpha_and_several_widths(done, sample, tmp_path, pixels):
     result = done(
         "resize", input=sample("alpha.png"), output_dir=tmp_path, widths=[400, 200], format="webp", linear_rgb=True

@@ -93,3 +93,12 @@ def test_a_turned_and_smaller_hdr_film(patches):
     _, film, _ = patches("hdr10.mp4", max_width=160, fps=12.5)
     assert film.size == (160, 120)
     assert len(film.frames) == 5
+
+
+def test_the_folder_for_temporary_files_may_have_any_name(patches, tmp_path, monkeypatch):
+    folder = tmp_path / "C:it's, [a] = b;\\c"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    result, _, _ = patches("hdr10.mp4")
+    assert result.metadata["tone_mapped"] == "pq"
+    assert list(folder.iterdir()) == []

@@ -136,3 +136,48 @@ def test_damaged_inputs(job, sample, tmp_path):
     assert list(tmp_path.iterdir()) == []
     result = job("video_profile", input=sample("rotten.mp4"), output_dir=tmp_path, profiles=["web-low"])
     assert result.metadata["damaged"]["decode_errors"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("captions.mp4", "mp4"), ("captions.mkv", "mp4"), ("captions.mkv", "mkv")]
+)
+def test_every_film_gets_the_subtitles_and_the_same_sound(done, sample, tmp_path, seen, texts, heard, name, suffix):
+    fields = {"output_dir": tmp_path, "profiles": ["web-low", "web-mid", "web-high"], "format": suffix}
+    result = done("video_profile", input=sample(name), **fields)
+    cues = [texts(output.path) for output in result.outputs]
+    assert [text for _, _, text in cues[0]] == ["First line", "Second line\nin two rows"]
+    assert cues[0] == cues[1] == cues[2]
+    sounds = [heard(output.path) for output in result.outputs]
+    assert len({one.samples.shape for one in sounds}) == 1
+    assert len({one.start for one in sounds}) == 1
+    assert [len(seen(output.path).frames) for output in result.outputs] == [50, 50, 50]
+
+
+def test_copied_subtitles_reach_every_film_whatever_their_number(done, sample, tmp_path, texts):
+    path = tmp_path / "a.mkv"
+    with av.open(str(sample("captions.mkv"))) as source, av.open(str(path), "w") as target:
+        streams = sorted(source.streams, key=lambda one: one.type != "subtitle")
+        made = {one.index: target.add_stream_from_template(one, opaque=True) for one in streams}
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = made[packet.stream.index]
+                target.mux(packet)
+    fields = {"output_dir": tmp_path, "profiles": ["web-low", "web-high"], "format": "mkv"}
+    result = done("video_profile", input=path, **fields)
+    found = [[text for _, _, text in texts(output.path)] for output in result.outputs]
+    assert found == [["First line", "Second line\nin two rows"]] * 2
+
+
+def test_pictures_at_one_and_the_same_time_are_counted(done, tmp_path, sample, seen):
+    path = tmp_path / "a.mkv"
+    with av.open(str(sample("silent.mp4"))) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                packet.pts = packet.dts = packet.dts // 1024 * 1024  # two by two
+                target.mux(packet)
+    result = done("video_profile", input=path, output=tmp_path / "b.mp4", profile="web-low")
+    (report,) = result.metadata["profiles"]
+    assert report["frames"] + report["late_frames"] == 10
+    assert len(seen(tmp_path / "b.mp4").frames) == report["frames"]

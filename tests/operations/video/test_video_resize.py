@@ -116,3 +116,34 @@ def test_damaged_inputs(job, sample, tmp_path, name, code):
 def test_a_larger_film_is_not_swapped_for_the_source(done, sample, tmp_path, seen):
     done("video_resize", input=sample("silent.mp4"), output=tmp_path / "a.mp4", width=320)
     assert seen(tmp_path / "a.mp4").size == (320, 240)
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("film.mp4", "mp4"), ("film.mkv", "mp4"), ("captions.mkv", "mkv")])
+def test_a_film_of_that_size_is_copied(done, sample, tmp_path, seen, name, suffix):
+    path = tmp_path / f"a.{suffix}"
+    result = done("video_resize", input=sample(name), output=path, width=1920, height=1080, mode="limit")
+    assert result.metadata["copied"] is True
+    with av.open(str(sample(name))) as before, av.open(str(path)) as after:
+        pictures = [[frame.to_ndarray() for frame in one.decode(video=0)] for one in (before, after)]
+    assert np.array_equal(*pictures)
+    assert seen(path).captions == seen(sample(name)).captions
+
+
+@pytest.mark.parametrize(("name", "fields"), [
+    ("film.mp4", {"quality": "low"}), ("film.webm", {}), ("turned-180.mp4", {}), ("interlaced.mp4", {}),
+    ("odd.webm", {}), ("wide-pixels.mp4", {}),
+])  # fmt: skip
+def test_what_is_not_as_asked_is_coded_anew(done, sample, tmp_path, name, fields):
+    fields = {"mode": "limit", "width": 1920, "skip_if_larger": False, "format": "mov"} | fields
+    result = done("video_resize", input=sample(name), output=tmp_path / "a.mov", **fields)
+    assert "copied" not in result.metadata
+
+
+@pytest.mark.parametrize(("codec", "least"), [("h265", 16), ("av1", 4), ("h264", 2), ("vp9", 2)])
+def test_the_smallest_film_each_codec_makes(resized, job, sample, tmp_path, seen, codec, least):
+    assert seen(resized(width=least, height=least, mode="scale", codec=codec)[1]).size == (least, least)
+    if least > 2:
+        fields = {"width": least - 2, "height": least, "mode": "scale", "codec": codec}
+        result = job("video_resize", input=sample("silent.mp4"), output=tmp_path / "b.mp4", **fields)
+        assert result.error_info.code == "encode_failed"
+        assert f"{least}x{least}" in result.error

@@ -1,0 +1,133 @@
+"""Films over the real stream: workers that die, disks that fill up, hosts that lose patience."""
+
+import importlib
+import os
+import resource
+import signal
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from harness import ROOT, code, files_under
+
+sys.path.append(ROOT)
+
+RATE = 25
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Return a function that makes a film of so many seconds, by repeating ten of them."""
+    folder = tmp_path_factory.mktemp("long")
+    reels = importlib.import_module("fixtures.samples.reels")
+    part = folder / "part.mp4"
+    part.write_bytes(reels.write(reels.Film(picture=reels.Picture(seconds=10.0, options={"bf": "0"}))))
+
+    def made(seconds):
+        path = folder / f"{seconds}.mp4"
+        if path.exists():
+            return path
+        with av.open(str(part)) as source, av.open(str(path), "w") as target:
+            stream = target.add_stream_from_template(source.streams.video[0])
+            packets = [(bytes(one), one.is_keyframe) for one in source.demux(video=0) if one.size]
+            for turn in range(seconds // 10):
+                for index, (data, key) in enumerate(packets):
+                    packet = av.Packet(data)
+                    packet.stream, packet.is_keyframe = stream, key
+                    packet.time_base = Fraction(1, RATE)
+                    packet.pts = packet.dts = turn * len(packets) + index
+                    packet.duration = 1
+                    target.mux(packet)
+        return path
+
+    return made
+
+
+def transcode(source, **fields):
+    return {
+        "operation": "video_transcode", "input": str(source), "output": "out/film.mp4", "progress": True,
+        "preset": "ultrafast", "skip_if_larger": False,
+    } | fields  # fmt: skip
+
+
+def frames(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for packet in container.demux(video=0) if packet.size)
+
+
+def past(engine, job_id, percent):
+    """Wait until a job has come so far, and return the events that said so."""
+    return engine.until(
+        lambda: [e for e in engine.events if e["event"] == "progress" and e["id"] == job_id and e["percent"] >= percent]
+    )
+
+
+def test_a_worker_killed_half_way_is_replaced_and_the_film_whole(host, tmp_path, long):
+    engine = host("--workers", 1)
+    engine.send(transcode(long(120), id=1))
+    past(engine, 1, 50)
+    (worker,) = engine.workers()
+    os.kill(worker, signal.SIGKILL)
+    assert engine.event("retry", 1)["code"] == "worker_crashed"
+    result = engine.result(1)
+    assert code(result) == "ok"
+    assert list(files_under(tmp_path / "out")) == ["film.mp4"]
+    assert frames(tmp_path / "out" / "film.mp4") == result["metadata"]["frames"] == 120 * RATE
+    assert code(engine.ask(transcode(long(10), id=2, output="out/next.mp4"))) == "ok"
+
+
+def test_a_worker_killed_twice_leaves_nothing(host, tmp_path, long):
+    engine = host("--workers", 1)
+    engine.send(transcode(long(120), id=1))
+    past(engine, 1, 20)
+    assert any(name.endswith(".tmp") for name in files_under(tmp_path / "out"))
+    os.kill(engine.workers()[0], signal.SIGKILL)
+    engine.event("retry", 1)
+    engine.event("started", 1, nth=1)
+    os.kill(engine.workers()[0], signal.SIGKILL)
+    result = engine.result(1)
+    assert code(result) == "worker_crashed"
+    assert result["outputs"] == []
+    assert not (tmp_path / "out").exists() or files_under(tmp_path / "out") == {}
+    assert code(engine.ask(transcode(long(10), id=2))) == "ok"
+
+
+def test_an_hour_says_how_far_it_is_from_the_start_and_can_be_cancelled(host, tmp_path, long):
+    engine = host("--workers", 1)
+    engine.send(transcode(long(3600), id=1))
+    first = engine.event("progress", 1)
+    assert first["percent"] < 20
+    assert "of 3600.0 s" in first["message"]
+    engine.send({"control": "cancel", "id": 1})
+    assert code(engine.result(1)) == "cancelled"
+    assert not (tmp_path / "out").exists() or files_under(tmp_path / "out") == {}
+    assert code(engine.ask(transcode(long(10), id=2))) == "ok"
+
+
+def test_progress_rises_to_its_end(host, long):
+    engine = host("--workers", 1)
+    engine.send(transcode(long(600), id=1))
+    assert code(engine.result(1)) == "ok"
+    told = [e["percent"] for e in engine.events if e["event"] == "progress"]
+    assert told == sorted(told)
+    assert len(told) > 2
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("operation", ["video_transcode", "video_resize", "video_profile"])
+def test_a_disk_that_fills_up_at_the_end(host, tmp_path, long, operation, suffix):
+    def little_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
+
+    fields = {"video_transcode": {}, "video_resize": {"width": 160}, "video_profile": {"profile": "web-low"}}[operation]
+    engine = host("--workers", 1, preexec_fn=little_room)
+    job = {"operation": operation, "input": str(long(120)), "output": f"out/film.{suffix}", "id": 1} | fields
+    result = engine.ask(job)
+    assert code(result) == "disk_full"
+    assert result["outputs"] == []
+    assert not (tmp_path / "out").exists() or files_under(tmp_path / "out") == {}
+    small = job | {"input": str(long(10)), "id": 2}
+    assert code(engine.ask(small)) == "ok"
