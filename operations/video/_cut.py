@@ -179,10 +179,13 @@ def early(video: VideoFacts, pts: int, seconds: float = _FURTHER) -> int | None:
 
 def to_key(source: "InputContainer", stream: Any, position: int | None) -> None:
     """Go to the key picture at or before a position in a stream's ticks, or to the start of the file."""
-    if position is None:
-        source.seek(_FIRST, backward=True)
+    if position is not None:
+        source.seek(position, stream=stream, backward=True)
         return
-    source.seek(position, stream=stream, backward=True)
+    try:
+        source.seek(_FIRST, backward=True)
+    except av().FFmpegError:  # AVI knows no time before its first
+        source.seek(stream.start_time or 0, stream=stream, backward=True)
 
 
 def entry_of(packet: Any) -> Entry:
