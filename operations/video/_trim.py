@@ -122,11 +122,7 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
         MediaError: The source cannot be read, or the container does not hold it or cannot be written.
     """
     covers = read_covers(stream, facts)
-    tail: list[Any] = []
-    if order.joint is not None and order.cut.tail:
-        with demuxer(stream) as source:
-            signed = not order.strip
-            tail = coded_tail(source, video, order.cut, order.joint, damage, ctx.threads, signed=signed)
+    tail = _tail(ctx, stream, video, order, damage)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
         table = stack.enter_context(tone_map(video, order.code)) if order.code is not None else None
         begin, end = order.cut.start * float(video.tick), order.cut.end * float(video.tick)
@@ -134,14 +130,15 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
         carry_tags(source, target, strip=order.strip, shift=begin, end=end)
         picture = _picture(target, source, video, order, ctx.threads)
         piece = _piece(ctx, source, picture, video, order, tail, damage, table)
-        tracks = {}
-        for one in order.sounds:
-            original = source.streams[one.index]
-            made = _added(target, original, order)
-            tracks[one.index] = _Track(order, one, original, made, begin, end)
+        tracks = {
+            one.index: _Track(
+                order, one, source.streams[one.index], _added(target, source.streams[one.index], order), begin, end
+            )
+            for one in order.sounds
+        }
         companions = Companions(source, target, facts, order.format, covers, strip=order.strip)
-        pass_ = _Pass(source, facts, video, order.cut, piece, tracks, companions, damage)
-        items: Iterator[Any] = pass_.items()
+        reading = _Pass(source, facts, video, order.cut, piece, tracks, companions, damage)
+        items: Iterator[Any] = reading.items()
         if order.code is not None:
             items = stack.enter_context(ahead(items))
         writer = _Writer(target, order, picture)
@@ -149,9 +146,20 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
         for number, item in enumerate(items):
             writer.take(item)
             if number % _PACKETS_A_CHECK == 0:
-                ctx.progress(100 * pass_.done)
+                ctx.progress(100 * reading.done)
         writer.flush()
-        damage.ended(pass_.ended, pass_.expected)
+        damage.ended(reading.ended, reading.expected)
+    return _made(piece, writer, companions)
+
+
+def _tail(ctx: Context, stream: Stream, video: VideoFacts, order: Order, damage: Damage) -> list[Any]:
+    if order.joint is None or not order.cut.tail:
+        return []
+    with demuxer(stream) as source:
+        return coded_tail(source, video, order.cut, order.joint, damage, ctx.threads, signed=not order.strip)
+
+
+def _made(piece: CopiedPiece | CodedPiece, writer: "_Writer", companions: Companions) -> Trimmed:
     notes: dict[str, Any] = {"dropped": companions.dropped} if companions.dropped else {}
     if isinstance(piece, CopiedPiece):
         return Trimmed(copied=piece.copied, coded=piece.coded, ended=piece.ended, notes=notes)

@@ -1,3 +1,4 @@
+import itertools
 import subprocess
 import sys
 
@@ -118,7 +119,7 @@ def check(made, wanted):
     assert [time - first for time, _ in made] == pytest.approx([time for time, _ in wanted], abs=TICK)
     for (_, luma), (_, other) in zip(made, wanted, strict=True):
         assert np.abs(luma - other).mean() < 1.0  # neighbours are farther apart
-    apart = [np.abs(one[1] - other[1]).mean() for one, other in zip(wanted, wanted[1:], strict=False)]
+    apart = [np.abs(one[1] - other[1]).mean() for one, other in itertools.pairwise(wanted)]
     nearer = [np.abs(one[1] - other[1]).mean() for one, other in zip(made, wanted, strict=True)]
     assert not apart or np.median(nearer) < np.median(apart)
 
