@@ -50,10 +50,12 @@ class Bench:
         photo: The picture to work on; of the cases that are run for each of many, the one in turn.
         photos: All photos there are, JPEGs.
         graphics: All graphics there are, PNGs.
+        film: The film to work on, with sound.
         work: A folder for outputs, removed at the end.
         mediamill: The command line of the engine, without a command.
         sharp: A folder that has `node_modules/sharp`; None where there is none.
         node: The Node.js program; None where there is none.
+        ffmpeg: FFmpeg's program; None where there is none.
         rounds: How many pairs each comparison takes.
         quick: Do next to nothing, only to see that it works.
         env: Variables of everything that is measured.
@@ -63,10 +65,12 @@ class Bench:
     photo: Path
     photos: tuple[Path, ...]
     graphics: tuple[Path, ...]
+    film: Path
     work: Path
     mediamill: tuple[str, ...]
     sharp: Path | None
     node: str | None
+    ffmpeg: str | None
     rounds: int
     quick: bool
     env: Mapping[str, str] = field(default_factory=dict)

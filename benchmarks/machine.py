@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import Bench, run
-from benchmarks.peers import sharp
+from benchmarks.peers import ffmpeg, sharp
 
 ENGINE_VERSIONS = ("mediamill", "python", "pyvips", "pyvips-binary", "av", "simplejpeg", "numpy", "pillow")
 
@@ -31,9 +31,10 @@ def describe(bench: Bench) -> dict[str, Any]:
         "processor": _processor(),
         "cores": cores(),
         "load": load(),
-        "versions": versions | codecs | {"sharp": sharp.versions(bench)},
+        "versions": versions | codecs | {"sharp": sharp.versions(bench), "ffmpeg": ffmpeg.version(bench)},
         "engine": " ".join(bench.mediamill),
         "photo": _pictures(bench),
+        "film": f"{bench.film.name}, {bench.film.stat().st_size} bytes",
     }
 
 

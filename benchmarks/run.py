@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import machine, samples
 from benchmarks.harness import Bench, BenchmarkError, environment, say
-from benchmarks.peers import sharp
+from benchmarks.peers import ffmpeg, sharp
 from benchmarks.report import Row, merged, table
 
 CASES = Path(__file__).resolve().parent / "cases"
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run as a command; return 0, or 1 where a case could not be measured. A bound that is not met is no failure."""
     options = _parser().parse_args(arguments)
     if options.list:
-        sys.stdout.writelines(f"{name:<12}{case(name).TITLE}\n" for name in names())
+        sys.stdout.writelines(f"{name:<15}{case(name).TITLE}\n" for name in names())
         return 0
     if unknown := sorted(set(options.cases) - set(names())):
         _parser().error(f"no case is called {unknown[0]!r}; there are {', '.join(names())}")
@@ -77,10 +77,12 @@ def prepare(options: argparse.Namespace, work: Path) -> Bench:
         photo=photos[0],
         photos=photos,
         graphics=graphics,
+        film=options.film.resolve() if options.film else samples.default_film(work, quick=options.quick),
         work=work,
         mediamill=engine,
         sharp=folder,
         node=node,
+        ffmpeg=ffmpeg.find(options.ffmpeg),
         rounds=options.rounds or (1 if options.quick else rounds),
         quick=options.quick,
         env=environment(work),
@@ -123,8 +125,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"pairs a comparison; default: {DEFAULT_ROUNDS}, with many photos {ROUNDS_OF_MANY} for each",
     )
+    parser.add_argument("--film", type=Path, metavar="FILE", help="a film of your own; default: a made one")
     parser.add_argument(
         "--sharp", type=Path, metavar="DIR", help="a folder that has node_modules/sharp; default: build/peers"
+    )
+    parser.add_argument(
+        "--ffmpeg", type=Path, metavar="FILE", help="FFmpeg's program; default: the one of the package imageio-ffmpeg"
     )
     parser.add_argument("--mediamill", type=Path, metavar="PATH", help="an installed mediamill command to measure")
     parser.add_argument("--quick", action="store_true", help="do next to nothing, to see that it works; judges nothing")
