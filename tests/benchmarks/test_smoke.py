@@ -39,13 +39,15 @@ WORK = {
     "overhead": 3,
     "placeholder": 2,
     "png": 4,
+    "remux": 2,
     "resize": 3,
     "throughput": 5,
 }
 """How many rows each case has, at the quick setting."""
 
 WITH_PEER = ("equal_score", "ladder", "oneshot", "png", "resize", "throughput")
-PEERLESS = tuple(name for name in WORK if name not in WITH_PEER)
+WITH_FFMPEG = ("remux",)
+PEERLESS = tuple(name for name in WORK if name not in (*WITH_PEER, *WITH_FFMPEG))
 
 
 def run(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -80,7 +82,7 @@ def test_there_is_a_test_for_every_case() -> None:
 
 @pytest.mark.parametrize("name", sorted(WORK))
 def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
-    text, facts = report(tmp_path, name, **without_node(tmp_path))
+    text, facts = report(tmp_path, name, "--ffmpeg", str(tmp_path / "none"), **without_node(tmp_path))
     assert not facts["failures"]
     assert len(facts["rows"]) == WORK[name]
     for row in facts["rows"]:
@@ -89,9 +91,9 @@ def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
         assert row["work"] in text
         assert row["met"] is None
         assert row["rounds"] >= 1 or row["unit"] == ""
-    if name in WITH_PEER:
+    if name in (*WITH_PEER, *WITH_FFMPEG):
         assert "not installed" in text
-        assert "nodejs.org" in text
+        assert ("nodejs.org" if name in WITH_PEER else "imageio-ffmpeg") in text
         assert all(row["missing"] and row["peer"] is None and row["median"] is None for row in facts["rows"])
     else:
         assert all(row["missing"] is None and row["median"] is not None for row in facts["rows"])
