@@ -13,7 +13,7 @@ CLOCK = """new Promise(done => {
         const canvas = document.createElement("canvas"); canvas.width = 160; canvas.height = 120;
         const context = canvas.getContext("2d"); context.drawImage(film, 0, 0);
         const bar = context.getImageData(0, 112, 160, 8).data;
-        done(bar.reduce((sum, one, at) => at % 4 ? sum : sum + one, 0) / (bar.length / 4));
+        done(bar.reduce((sum, one, at) => at %% 4 ? sum : sum + one, 0) / (bar.length / 4));
     };
     film.currentTime = %s;
 })"""
