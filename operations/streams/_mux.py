@@ -61,7 +61,9 @@ def muxer(path: str, format_name: str) -> Iterator["OutputContainer"]:
         raise output_error(error, f"The {format_name.upper()} writer") from None
 
 
-def carry_tags(source: "InputContainer", target: "OutputContainer", *, strip: bool, shift: float = 0.0) -> None:
+def carry_tags(
+    source: "InputContainer", target: "OutputContainer", *, strip: bool, shift: float = 0.0, end: float | None = None
+) -> None:
     """Carry a file's tags and chapters over.
 
     Args:
@@ -69,6 +71,7 @@ def carry_tags(source: "InputContainer", target: "OutputContainer", *, strip: bo
         target: Where they go, before its first packet.
         strip: Whether tags, and with them places, stay behind; chapters never do.
         shift: Seconds that the output starts later than the source.
+        end: Seconds of the source it ends at; None for its end.
     """
     if not strip:
         for name, value in source.metadata.items():
@@ -78,8 +81,9 @@ def carry_tags(source: "InputContainer", target: "OutputContainer", *, strip: bo
     chapters: list[Any] = []
     for chapter in source.chapters():
         back = round(shift / (chapter["time_base"] or 1))
-        if chapter["end"] > back:
-            chapters.append({**chapter, "start": max(0, chapter["start"] - back), "end": chapter["end"] - back})
+        over = chapter["end"] if end is None else min(chapter["end"], round(end / (chapter["time_base"] or 1)))
+        if over > max(back, chapter["start"]):
+            chapters.append({**chapter, "start": max(0, chapter["start"] - back), "end": over - back})
     if chapters:
         target.set_chapters(chapters)
 

@@ -254,6 +254,16 @@ def set_up_encoder(stream: Any, code: VideoCode, *, tick: Fraction, rate: Fracti
         context.codec_tag = CODECS["h265"].tag
 
 
+_LONGEST_DELAY = 10.0
+"""Seconds, beyond any encoder's: a picture decoded that much before it is shown has a time made of nothing."""
+
+
+def mend_decoding_time(packet: Any) -> None:
+    """Give an encoder's packet the time it is decoded at where x265 did not, in films shorter than its delay."""
+    if packet.dts is None or not 0 <= (packet.pts - packet.dts) * packet.time_base <= _LONGEST_DELAY:
+        packet.dts = packet.pts
+
+
 _SETTINGS = re.compile(rb"\A(?:\x00\x00\x00\x01|\x00\x00\x01)\x06\x05")
 _NEXT_UNIT = re.compile(rb"\x00?\x00\x00\x01")
 

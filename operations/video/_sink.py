@@ -14,7 +14,7 @@ from mediamill.operations.streams._mux import carry_stream_tags, copied_stream
 from mediamill.operations.streams._reader import Kind
 from mediamill.operations.streams._sound import AudioCode, AudioFilter, add_audio
 from mediamill.operations.video._chain import Chain
-from mediamill.operations.video._codecs import CODECS, VideoCode, set_up_encoder, without_settings
+from mediamill.operations.video._codecs import CODECS, VideoCode, mend_decoding_time, set_up_encoder, without_settings
 from mediamill.operations.video._graph import VideoFilter
 
 if TYPE_CHECKING:
@@ -198,6 +198,7 @@ class Sink:
         for packet in packets:
             if packet.stream is self._video:
                 self.picture_bytes += packet.size
+                mend_decoding_time(packet)
                 packet.duration = self._lengths.pop(packet.pts, packet.duration)
                 if self._recipe.strip and not self.shown:
                     packet = without_settings(packet)

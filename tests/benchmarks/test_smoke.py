@@ -48,6 +48,7 @@ WORK = {
     "search": 13,
     "png_lossy": 3,
     "png": 4,
+    "remux": 2,
     "renditions": 2,
     "resize": 3,
     "throughput": 5,
@@ -65,7 +66,7 @@ WITH_PEER = {
     ("equal_avif", "equal_jpeg", "equal_webp", "ladder", "oneshot", "png", "resize", "throughput"), "nodejs.org"
 )
 """What has to be installed for the cases that have a peer."""
-WITH_FFMPEG = ("loudness", "renditions", "thumbnails", "transcode", "video_quality", "video_start")
+WITH_FFMPEG = ("loudness", "remux", "renditions", "thumbnails", "transcode", "video_quality", "video_start")
 """Cases whose peer is FFmpeg's program."""
 PEERLESS = tuple(name for name in WORK if name not in (*WITH_PEER, *WITH_FFMPEG))
 

@@ -1,0 +1,165 @@
+"""Pictures at the edges of a cut, coded so that they stand in one stream with those that are copied.
+
+They take the places in decoding order of the pictures they replace: coded in the order they are shown in, the n-th of
+them is decoded when the n-th of the source was, which is never after it is shown.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from msgspec import Struct
+
+from mediamill.operations.streams._av import av, output_error
+from mediamill.operations.streams._facts import VideoFacts
+from mediamill.operations.video._codecs import CODECS, CodecName, VideoCode, encoder_options
+from mediamill.operations.video._decide import coding_of
+from mediamill.operations.video._units import Parameters, framed, joined, read_parameters
+
+FINE: dict[CodecName, int] = {"h264": 16, "h265": 18, "vp8": 4, "vp9": 16, "av1": 18}
+"""Rate factors nobody tells from the source: what is cut is not to be seen."""
+
+_PROFILES = {66: "baseline", 77: "main", 100: "high", 110: "high10", 122: "high422", 244: "high444"}
+USUAL_RATE = Fraction(25)
+
+
+class Joint(Struct, frozen=True, kw_only=True):
+    """How pictures coded anew are made to stand beside copied ones.
+
+    Attributes:
+        codec: The coding of both.
+        parameters: H.264's parameter sets of the source; None for other codings.
+        extradata: What the container has to hold for both; None where nothing changes.
+    """
+
+    codec: CodecName
+    parameters: Parameters | None
+    extradata: bytes | None
+
+
+class Edge:
+    """Pictures at one edge of a cut, on their way into packets.
+
+    Args:
+        facts: The film.
+        joint: What they have to fit.
+        threads: How many threads the encoder may use.
+        signed: Whether the encoder may write its settings into the film.
+    """
+
+    def __init__(self, facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> None:
+        self._joint = joint
+        self._encoder = _encoder(facts, joint, threads, signed=signed)
+        self._tick = facts.tick
+        self._places: dict[int, tuple[int, int]] = {}
+
+    def encode(self, frame: Any, dts: int) -> Iterator[Any]:
+        """Yield packets of a frame that is to be decoded at `dts`."""
+        self._places[frame.pts] = dts, frame.duration or 0
+        frame.pict_type = 0  # the encoder decides what is a key frame, not the source's
+        yield from self._packets(frame)
+
+    def flush(self) -> Iterator[Any]:
+        """Yield what the encoder held back."""
+        yield from self._packets(None)
+
+    def _packets(self, frame: Any) -> Iterator[Any]:
+        try:
+            packets = self._encoder.encode(frame)
+        except (av().FFmpegError, ValueError) as error:
+            raise output_error(error, f"The {self._encoder.name} encoder") from None
+        yield from map(self._placed, packets)
+
+    def _placed(self, packet: Any) -> Any:
+        parameters = self._joint.parameters
+        data = bytes(packet)
+        made: Any = av().Packet(framed(data, parameters.length_size) if parameters is not None else data)
+        made.pts, made.time_base = packet.pts, self._tick
+        made.dts, made.duration = self._places.pop(packet.pts)  # encoders forget how long a picture stands
+        made.is_keyframe = packet.is_keyframe
+        return made
+
+
+def joint_for(facts: VideoFacts, extradata: bytes, *, signed: bool) -> Joint | None:
+    """Return how pictures can be coded to stand beside a film's own; None where they cannot be trusted to.
+
+    H.265's encoder gives its parameter sets the numbers the source's have, and no encoder here writes fields the way
+    another one began them.
+    """
+    codec = coding_of(facts.codec)
+    if codec not in ("h264", "vp8", "vp9", "av1") or facts.interlaced or facts.alpha:
+        return None
+    if facts.pixel_format not in encoder_formats(codec):
+        return None
+    if codec != "h264":
+        return Joint(codec=codec, parameters=None, extradata=None)
+    parameters = read_parameters(extradata)
+    if parameters is None or parameters.free < 0 or parameters.profile not in _PROFILES:
+        return None
+    joint = Joint(codec=codec, parameters=parameters, extradata=None)
+    own = _encoder(facts, joint, 1, signed=signed).extradata
+    return Joint(codec=codec, parameters=parameters, extradata=joined(parameters, own))
+
+
+def _encoder(facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> Any:
+    """Return an opened encoder that belongs to no stream, and keeps a film's size, shape and colours."""
+    library = av()
+    known = CODECS[joint.codec]
+    context: Any = library.CodecContext.create(known.encoder, "w")
+    context.width, context.height, context.pix_fmt = facts.width, facts.height, facts.pixel_format
+    context.time_base = facts.tick
+    context.framerate = facts.rate or USUAL_RATE
+    context.sample_aspect_ratio = facts.pixel
+    colour = facts.colour
+    context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+    context.colorspace, context.color_range = colour.matrix, colour.range
+    context.thread_type, context.thread_count = "FRAME", threads
+    code = VideoCode(
+        codec=joint.codec,
+        size=(facts.width, facts.height),
+        depth=facts.depth,
+        preset="fast",
+        colour=colour,
+        crf=FINE[joint.codec],
+        signed=signed,
+    )
+    context.options = encoder_options(code, threads) | _edge_options(joint)
+    if joint.parameters is not None:
+        context.flags |= library.codec.context.Flags.global_header
+    try:
+        context.open()
+    except (library.FFmpegError, ValueError) as error:
+        raise output_error(error, f"The {known.encoder} encoder") from None
+    return context
+
+
+def encoder_formats(codec: CodecName) -> set[str]:
+    """Return the pixel formats an encoder takes, as FFmpeg names them."""
+    return {one.name for one in av().codec.Codec(CODECS[codec].encoder, "w").video_formats or ()}
+
+
+def _edge_options(joint: Joint) -> dict[str, str]:
+    """Return what makes an encoder give one packet a frame, in the order they are shown in."""
+    if joint.codec == "h264":
+        assert joint.parameters is not None
+        profile = _PROFILES[joint.parameters.profile]
+        return {"bf": "0", "profile": profile, "x264-params": f"sps-id={joint.parameters.free}"}
+    if joint.codec == "av1":
+        return {"preset": "8"}
+    return {"auto-alt-ref": "0", "lag-in-frames": "0"}
+
+
+class Ranks:
+    """When a source's pictures are decoded, handed out in order to its pictures as they are shown."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[int] = deque()
+
+    def read(self, dts: int) -> None:
+        """Note a coded picture."""
+        self._waiting.append(dts)
+
+    def shown(self) -> int:
+        """Return the decoding time of the next picture shown."""
+        return self._waiting.popleft()
