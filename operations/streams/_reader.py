@@ -8,6 +8,7 @@ from msgspec import Struct
 from mediamill.operations.streams._av import av
 from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
+from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import MediaFacts
 
 if TYPE_CHECKING:
@@ -115,6 +116,11 @@ class Reader:
             return
 
     def _packets(self) -> Iterator[Any]:
+        picture = self._facts.video.index if self._facts.video is not None else -1
+        packets = self._demuxed()
+        return with_decoding_times(packets, picture) if picture in self._wanted.copied else packets
+
+    def _demuxed(self) -> Iterator[Any]:
         packets = self._source.demux()  # of all streams: where the last one ends is where the file does
         while True:
             try:

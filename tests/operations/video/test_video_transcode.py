@@ -510,3 +510,21 @@ def test_holes_in_the_sound_become_silence(done, sample, tmp_path, seen, heard, 
     flashes = [film.times[n] for n, frame in enumerate(film.frames) if frame.to_ndarray(format="gray").mean() > 128]
     # Samples are counted here, as by a player that trusts them more than times.
     assert peak_times(heard(tmp_path / "a.mp4")) == pytest.approx(flashes, abs=FRAME / 2)
+
+
+def test_a_matroska_that_is_given_back_without_its_tags_keeps_every_picture(done, tmp_path):
+    source = tmp_path / "a.mkv"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "veryfast", "x264-params": "bframes=3"})
+        stream.width, stream.height = 64, 48
+        noise = np.random.default_rng(4)
+        for _ in range(30):
+            frame = av.VideoFrame.from_ndarray(noise.integers(0, 255, (48, 64, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    result = done("video_transcode", input=source, output=tmp_path / "b.mkv", crf=0, strip_metadata=True)
+    assert result.metadata["skipped"]
+    with av.open(str(tmp_path / "b.mkv")) as made:
+        frames = [frame.key_frame for frame in made.decode(video=0)]
+    assert len(frames) == 30
+    assert frames[0]
