@@ -1,0 +1,266 @@
+import hashlib
+import io
+from contextlib import closing
+
+import numpy as np
+import pikepdf
+import pypdfium2
+import pytest
+
+from mediamill.operations.documents import _verify, pdf_compress
+
+SOUND = [
+    "report.pdf",
+    "scan-colour.pdf",
+    "scan-grey.pdf",
+    "scan-bitonal.pdf",
+    "fax.pdf",
+    "colours.pdf",
+    "used-twice.pdf",
+]
+SIGNED = ["signed.pdf", "certified.pdf", "reader-rights.pdf", "signature-flag.pdf"]
+
+
+@pytest.fixture
+def squeezed(done, sample, tmp_path):
+    """Return a function that compresses a sample, and returns the result's metadata and the output's path."""
+
+    def make(name, **fields):
+        output = tmp_path / "out.pdf"
+        result = done("pdf_compress", input=sample(name), output=output, **fields)
+        assert result.outputs[0].size_bytes == output.stat().st_size
+        return result.metadata, output
+
+    return make
+
+
+def rendered(path, dpi=100, password=None):
+    """Return the pixels of every page."""
+    pages = []
+    with closing(pypdfium2.PdfDocument(path, password=password)) as document:
+        for page in document:
+            pages.append(page.render(scale=dpi / 72).to_numpy()[:, :, :3].copy())
+            page.close()
+    return pages
+
+
+def text(path, password=None):
+    found = []
+    with closing(pypdfium2.PdfDocument(path, password=password)) as document:
+        for page in document:
+            shown = page.get_textpage()
+            found.append((shown.get_text_range(), [shown.get_charbox(at) for at in range(shown.count_chars())]))
+            shown.close()
+            page.close()
+    return found
+
+
+def images(path):
+    with pikepdf.open(path) as pdf:
+        return [
+            {str(key): one[key] for key in ("/Width", "/Height")}
+            | {"filter": str(one.Filter), "space": str(one.get("/ColorSpace"))}
+            for one in pdf.objects
+            if isinstance(one, pikepdf.Stream) and one.get("/Subtype") == pikepdf.Name.Image
+        ]
+
+
+def test_the_example_runs(done, sample, tmp_path):
+    fields = dict(pdf_compress.EXAMPLE, input=sample(pdf_compress.EXAMPLE["input"]), output_dir=tmp_path)
+    result = done(fields.pop("operation"), **fields)
+    assert result.outputs[0].path == str(tmp_path / "report.pdf")
+    assert result.metadata["compression_ratio"] > 5
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_lossless_renders_the_very_same_pixels(squeezed, sample, name):
+    metadata, output = squeezed(name, quality="lossless", verify="all")
+    assert metadata["output_bytes"] < sample(name).stat().st_size
+    for dpi in (72, 130):
+        for one, other in zip(rendered(sample(name), dpi), rendered(output, dpi), strict=True):
+            assert np.array_equal(one, other)
+    assert text(output) == text(sample(name))
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_lossless_is_no_larger_than_what_qpdf_makes_of_it(squeezed, sample, name):
+    _, output = squeezed(name, quality="lossless")
+    plain = io.BytesIO()
+    with pikepdf.open(sample(name)) as pdf:
+        generate = pikepdf.ObjectStreamMode.generate
+        pdf.save(plain, object_stream_mode=generate, recompress_flate=True, preserve_pdfa=False)
+    assert output.stat().st_size <= len(plain.getvalue())
+
+
+@pytest.mark.parametrize("name", SOUND)
+@pytest.mark.parametrize(("quality", "least"), [("low", 0.75), ("medium", 0.88), ("high", 0.93)])
+def test_presets_look_alike_and_keep_the_text(squeezed, sample, name, quality, least):
+    metadata, output = squeezed(name, quality=quality)
+    assert "pictures_kept" not in metadata
+    assert "skipped" not in metadata
+    dpi = 72 if quality == "low" else 100
+    for one, other in zip(rendered(sample(name), dpi), rendered(output, dpi), strict=True):
+        similarity, block = _verify.difference(one, other)
+        assert similarity >= least
+        assert block < 40
+    assert text(output) == text(sample(name))
+
+
+def test_presets_are_of_rising_size(squeezed, sample):
+    sizes = [
+        squeezed("scan-colour.pdf", quality=quality)[0]["output_bytes"]
+        for quality in ("low", "medium", "high", "lossless")
+    ]
+    assert sizes == sorted(sizes)
+    assert sizes[1] < 0.2 * sample("scan-colour.pdf").stat().st_size
+
+
+@pytest.mark.parametrize(("quality", "dpi"), [("low", 72), ("medium", 150), ("high", 220)])
+def test_pictures_come_down_to_the_presets_resolution(squeezed, quality, dpi):
+    metadata, output = squeezed("scan-colour.pdf", quality=quality)
+    (image,) = images(output)
+    assert (image["/Width"], image["/Height"]) == (4 * dpi, 3 * dpi)
+    assert metadata["images"] == {"found": 1, "recompressed": 1, "downsampled": 1, "deduplicated": 0}
+
+
+def test_resolution_and_quality_can_be_given(squeezed):
+    small, output = squeezed("scan-colour.pdf", image_dpi=100, image_quality=30)
+    assert images(output)[0]["/Width"] == 400
+    large, _ = squeezed("scan-colour.pdf", image_dpi=100, image_quality=90)
+    assert small["output_bytes"] < large["output_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({}, "output"),
+        ({"output": "a.pdf", "output_dir": "b"}, "output_dir"),
+        ({"output": "a.pdf", "quality": "best"}, "quality"),
+        ({"output": "a.pdf", "quality": "lossless", "image_dpi": 100}, "image_dpi"),
+        ({"output": "a.pdf", "image_dpi": 35}, "image_dpi"),
+        ({"output": "a.pdf", "image_dpi": 2401}, "image_dpi"),
+        ({"output": "a.pdf", "image_quality": 0}, "image_quality"),
+        ({"output": "a.pdf", "image_quality": 101}, "image_quality"),
+        ({"output": "a.pdf", "verify": "some"}, "verify"),
+        ({"output": "a.pdf", "dpi": 100}, "dpi"),
+    ],
+)
+def test_contradictions_are_refused(job, sample, fields, field):
+    result = job("pdf_compress", input=sample("form-loop.pdf"), **fields)
+    assert result.error_info.code == "invalid_job"
+    assert result.error_info.field == field
+
+
+@pytest.mark.parametrize("quality", ["medium", "lossless"])
+def test_structure_stays(squeezed, sample, quality):
+    _, output = squeezed("report.pdf", quality=quality)
+    with pikepdf.open(sample("report.pdf")) as one, pikepdf.open(output) as other:
+        for key in ("/PageLabels", "/OpenAction", "/Lang", "/MarkInfo"):
+            assert one.Root[key] == other.Root[key]
+        assert other.pages[0].obj.Annots[0].A.URI == "https://example.org/"
+        with other.open_outline() as outline:
+            assert [item.title for item in outline.root] == ["Chapter 1", "Chapter 2", "Chapter 3"]
+        assert other.attachments["notes.txt"].get_file().read_bytes() == b"attached " * 50
+        (field,) = other.Root.AcroForm.Fields
+        assert (field.T, field.V) == ("name", "filled in")
+        assert field.objgen == other.pages[1].obj.Annots[0].objgen
+        assert other.Root.AcroForm.XFA.read_bytes() == one.Root.AcroForm.XFA.read_bytes()
+        assert other.Root.StructTreeRoot.K[0].Pg.objgen == other.pages[0].obj.objgen
+        assert other.Root.OCProperties.OCGs[0].Name == "Layer"
+        assert b'pdfaid:part="2"' in other.Root.Metadata.read_raw_bytes()
+        assert len(other.Root.Metadata.read_raw_bytes()) < len(one.Root.Metadata.read_raw_bytes()) - 1900
+        assert other.docinfo["/Title"] == "A report"
+
+
+def test_copies_become_one_and_private_data_go(squeezed):
+    metadata, output = squeezed("report.pdf", quality="lossless")
+    assert metadata["images"]["deduplicated"] == 2
+    assert len(images(output)) == 1
+    with pikepdf.open(output) as pdf:
+        assert not [page for page in pdf.pages if "/Thumb" in page.obj or "/PieceInfo" in page.obj]
+
+
+def test_metadata_go_when_asked(squeezed):
+    _, output = squeezed("report.pdf", remove_metadata=True)
+    data = output.read_bytes()
+    assert b"A report" not in data
+    with pikepdf.open(output) as pdf:
+        assert "/Info" not in pdf.trailer
+        packet = pdf.Root.Metadata.read_raw_bytes()
+        assert b'pdfaid:part="2" pdfaid:conformance="B"' in packet
+        assert not [one for one in pdf.objects if isinstance(one, pikepdf.Dictionary) and "/PieceInfo" in one]
+        assert pdf.Root.Lang == "en-GB"
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_signed_documents_are_left_alone_unless_told_otherwise(squeezed, sample, name):
+    metadata, output = squeezed(name)
+    assert output.read_bytes() == sample(name).read_bytes()
+    assert metadata["skipped"]
+    metadata, output = squeezed(name, allow_breaking_signatures=True)
+    assert "skipped" not in metadata
+    assert output.stat().st_size < sample(name).stat().st_size / 2
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+def test_no_password_and_a_wrong_one_are_said(code, sample, tmp_path, password):
+    fields = {"password": password} if password else {}
+    assert code("pdf_compress", input=sample("locked.pdf"), output=tmp_path / "a.pdf", **fields) == "password_required"
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("locked.pdf", "user"), ("locked.pdf", "owner"), ("locked-owner.pdf", "")]
+)
+def test_encryption_stays(squeezed, sample, name, password):
+    metadata, output = squeezed(name, **({"password": password} if password else {}))
+    assert metadata["output_bytes"] < 0.5 * metadata["input_bytes"]
+    with pikepdf.open(output, password="owner") as pdf:
+        assert pdf.owner_password_matched
+        assert not pdf.allow.print_highres
+        assert pdf.allow.extract
+    if name == "locked.pdf":
+        with pytest.raises(pikepdf.PasswordError):
+            pikepdf.open(output)
+    assert text(output, password or None) == text(sample(name), password or None)
+
+
+def test_a_file_that_gets_no_smaller_is_given_back(squeezed, tmp_path, done):
+    _, output = squeezed("scan-colour.pdf")
+    again = done("pdf_compress", input=output, output=tmp_path / "again.pdf")
+    assert "skipped" in again.metadata or again.metadata["output_bytes"] < again.metadata["input_bytes"]
+    third = done("pdf_compress", input=tmp_path / "again.pdf", output=tmp_path / "third.pdf")
+    assert third.metadata["skipped"]
+    assert (tmp_path / "third.pdf").read_bytes() == (tmp_path / "again.pdf").read_bytes()
+
+
+def test_the_same_work_gives_the_same_bytes(squeezed):
+    digests = {hashlib.sha256(squeezed("colours.pdf")[1].read_bytes()).hexdigest() for _ in range(2)}
+    assert len(digests) == 1
+
+
+def test_linearized_when_asked(squeezed):
+    _, output = squeezed("report.pdf", linearize=True)
+    with pikepdf.open(output) as pdf:
+        assert pdf.is_linearized
+        assert not pdf.check_pdf_syntax()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("nested-arrays.pdf", "corrupt_input"),
+        ("page-loop.pdf", "corrupt_input"),
+        ("no-pages.pdf", "corrupt_input"),
+        ("photo.png", "unsupported_format"),
+    ],
+)
+def test_what_cannot_be_read_is_said(code, sample, tmp_path, name, expected):
+    assert code("pdf_compress", input=sample(name), output=tmp_path / "a.pdf") == expected
+
+
+@pytest.mark.parametrize("name", ["bomb-content.pdf", "bomb-picture.pdf", "xref-loop.pdf", "form-loop.pdf"])
+def test_hostile_documents_come_back_whole(squeezed, sample, name):
+    metadata, output = squeezed(name)
+    assert metadata["output_bytes"] <= sample(name).stat().st_size
+    with pikepdf.open(output) as pdf:
+        assert len(pdf.pages) == 1
