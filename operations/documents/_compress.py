@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.contract import Context
-from mediamill.operations.documents import _dedupe, _images, _metadata, _streams
+from mediamill.operations.documents import _dedupe, _fonts, _images, _metadata, _streams
 from mediamill.operations.documents._open import DocumentFacts, open_pdf
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
@@ -38,7 +38,7 @@ class Preset(Struct, frozen=True):
 
 PRESETS = {
     "low": Preset(72, 62, Tolerance(0.75, 64.0, 72)),
-    "medium": Preset(150, 76, Tolerance(0.85, 48.0, 100)),
+    "medium": Preset(150, 73, Tolerance(0.85, 48.0, 100)),
     "high": Preset(220, 86, Tolerance(0.92, 40.0)),
 }
 
@@ -54,6 +54,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         linearize: Whether the file is laid out for the web.
         remove_metadata: Whether what it says about itself goes.
         break_signatures: Whether signed documents are changed, too.
+        subset_fonts: Whether fonts are cut down to the glyphs used.
         verify: Which pages are proven.
     """
 
@@ -64,6 +65,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     linearize: bool
     remove_metadata: bool
     break_signatures: bool
+    subset_fonts: bool
     verify: Mode
 
 
@@ -77,6 +79,7 @@ class Made(Struct, frozen=True):
 class _Attempt(Struct, frozen=True):
     data: bytes
     images: "_images.Report"
+    fonts: int
     verdict: Verdict
 
 
@@ -108,7 +111,7 @@ def compress(
         return _untouched(data, facts, f"not proven the same: {attempt.verdict.reason}")
     if len(attempt.data) >= len(data) and not (settings.remove_metadata or settings.linearize):
         return _untouched(data, facts, "already as small as it gets")
-    metadata = _metadata_of(facts, data, attempt.data, attempt.images)
+    metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
     metadata["verified"] = {"mode": settings.verify, "pages": attempt.verdict.pages}
     metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
     if first.verdict.reason:
@@ -134,6 +137,7 @@ def _attempt(
         _metadata.strip(pdf, facts)
     wish = _images.Wish(dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy)
     images = _images.recompress(pdf, wish, gone, ctx)
+    fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
     _streams.repack(pdf, gone, ctx.check)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     images.deduplicated = first_copies + more_copies
@@ -142,21 +146,23 @@ def _attempt(
     try:
         made = save(pdf, facts, linearize=settings.linearize)
     except (pikepdf.PdfError, RuntimeError) as error:
-        return _Attempt(b"", images, Verdict(f"it cannot be written anew: {error}"))
+        return _Attempt(b"", images, fonts, Verdict(f"it cannot be written anew: {error}"))
     if len(made) >= len(data) and not (settings.remove_metadata or settings.linearize):
-        return _Attempt(made, images, Verdict(None))
+        return _Attempt(made, images, fonts, Verdict(None))
     ctx.progress(90, "comparing")
     verdict = compare(
         data, made, password=password, mode=settings.verify, tolerance=settings.tolerance, check=ctx.check
     )
-    return _Attempt(made, images, verdict)
+    return _Attempt(made, images, fonts, verdict)
 
 
 def _untouched(data: bytes, facts: DocumentFacts, reason: str) -> Made:
     return Made(data, {**_metadata_of(facts, data, data, _images.Report()), "skipped": reason})
 
 
-def _metadata_of(facts: DocumentFacts, data: bytes, made: bytes, images: "_images.Report") -> dict[str, Any]:
+def _metadata_of(
+    facts: DocumentFacts, data: bytes, made: bytes, images: "_images.Report", fonts: int = 0
+) -> dict[str, Any]:
     found: dict[str, Any] = {
         "pages": facts.pages,
         "images": {
@@ -165,7 +171,7 @@ def _metadata_of(facts: DocumentFacts, data: bytes, made: bytes, images: "_image
             "downsampled": images.downsampled,
             "deduplicated": images.deduplicated,
         },
-        "saved": {"images": images.saved, "structure": len(data) - len(made) - images.saved},
+        "saved": {"images": images.saved, "fonts": fonts, "structure": len(data) - len(made) - images.saved - fonts},
         "input_bytes": len(data),
         "output_bytes": len(made),
         "compression_ratio": round(len(data) / len(made), 3),

@@ -47,6 +47,7 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
     ] = False
     linearize: Annotated[bool, Meta(description="Lay it out so that the first page shows early on the web.")] = False
     password: Annotated[str, Meta(max_length=1024, description="Of an encrypted document.")] | None = None
+    subset_fonts: Annotated[bool, Meta(description="Cut embedded TrueType fonts down to the glyphs used.")] = True
     allow_breaking_signatures: Annotated[
         bool, Meta(description="Work on signed documents, too; their signatures are then no longer valid.")
     ] = False
@@ -112,5 +113,6 @@ def _settings(params: Params) -> _compress.Settings:
         linearize=params.linearize,
         remove_metadata=params.remove_metadata,
         break_signatures=params.allow_breaking_signatures,
+        subset_fonts=params.subset_fonts,
         verify=params.verify,
     )

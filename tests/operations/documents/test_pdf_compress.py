@@ -264,3 +264,156 @@ def test_hostile_documents_come_back_whole(squeezed, sample, name):
     assert metadata["output_bytes"] <= sample(name).stat().st_size
     with pikepdf.open(output) as pdf:
         assert len(pdf.pages) == 1
+
+
+def glyphs(path):
+    """Return how many glyphs of the first embedded font have an outline."""
+    from fontTools.ttLib import TTFont
+
+    with pikepdf.open(path) as pdf:
+        (program,) = {
+            one.FontFile2.objgen: one.FontFile2
+            for one in pdf.objects
+            if isinstance(one, pikepdf.Dictionary) and "/FontFile2" in one
+        }.values()
+        font = TTFont(io.BytesIO(program.read_bytes()))
+        return sum(font["glyf"][name].numberOfContours != 0 for name in font.getGlyphOrder())
+
+
+@pytest.mark.parametrize("name", ["locked-owner.pdf", "composite-font.pdf"])
+@pytest.mark.parametrize("quality", ["medium", "lossless"])
+def test_fonts_keep_the_glyphs_that_are_used(squeezed, sample, name, quality):
+    metadata, output = squeezed(name, quality=quality)
+    assert metadata["saved"]["fonts"] > 4000
+    used = {letter for one, _ in text(sample(name)) for letter in one if letter > " "}
+    assert len(used) <= glyphs(output) <= len(used) + 3 < glyphs(sample(name)) / 2
+    assert text(output) == text(sample(name))
+    for one, other in zip(rendered(sample(name), 150), rendered(output, 150), strict=True):
+        assert np.array_equal(one[:100], other[:100])
+
+
+def test_fonts_of_forms_stay_whole(squeezed, sample):
+    metadata, output = squeezed("report.pdf")
+    assert metadata["saved"]["fonts"] == 0
+    assert glyphs(output) == glyphs(sample("report.pdf"))
+
+
+def test_fonts_stay_whole_when_asked(squeezed, sample):
+    _, output = squeezed("locked-owner.pdf", subset_fonts=False)
+    assert glyphs(output) == glyphs(sample("locked-owner.pdf"))
+
+
+class Told:
+    """A host that answers a question for a password, and counts."""
+
+    def __init__(self, *answers):
+        self.answers, self.questions = list(answers), []
+
+    def ask(self, question, kind):
+        self.questions.append((question, kind))
+        return self.answers.pop(0) if self.answers else None
+
+
+def test_the_host_is_asked_for_the_password(sample):
+    from mediamill.operations.contract import Blob
+    from mediamill.operations.documents._open import open_asking
+    from mediamill.operations.sniff import sniff
+    from mediamill.protocol.errors import PasswordRequired
+
+    data = sample("locked.pdf").read_bytes()
+    opened = Blob(data=data, name="locked.pdf", path=None, kind=sniff(data))
+    host = Told("wrong", "user")
+    pdf, password = open_asking(opened, None, host)
+    assert (len(pdf.pages), password) == (1, "user")
+    assert [kind for _, kind in host.questions] == ["password", "password"]
+    with pytest.raises(PasswordRequired):
+        open_asking(opened, "wrong", Told())
+
+
+def test_pictures_are_as_large_as_their_largest_use_wants(squeezed):
+    _, output = squeezed("used-twice.pdf", quality="low")
+    sizes = sorted((int(one["/Width"]), int(one["/Height"])) for one in images(output))
+    # The page: 4 inches; the form: an inch, halved and doubled; the pattern, the soft mask, the stamp: an inch.
+    assert sizes == [(72, 72)] * 4 + [(288, 192)]
+
+
+def test_what_must_not_lose_anything_does_not(squeezed, sample):
+    def by_place(path):
+        with pikepdf.open(path) as pdf:
+            things = pdf.pages[0].obj.Resources.XObject
+            flat = {key: one for key, one in things.items() if str(one.Filter) == "/FlateDecode"}
+            return {key: (one.Width, bytes(one.read_bytes())) for key, one in flat.items()}
+
+    _, output = squeezed("colours.pdf", quality="low")
+    before, after = by_place(sample("colours.pdf")), by_place(output)
+    # CMYK, matte, colour key, Decode, Separation, DeviceN.
+    for key in ("/I0", "/I3", "/I4", "/I5", "/I7", "/I8"):
+        assert after[key] == before[key], key
+    with pikepdf.open(output) as pdf:
+        things = pdf.pages[0].obj.Resources.XObject
+        assert things.I3.SMask.Width == things.I3.Width == 240
+        assert things.I9.ColorSpace[0] == "/CalRGB"
+        assert things.I1.Decode == [1, 0] * 4
+        assert b" BI /W 2 /H 2 /BPC 8 /CS /RGB ID " in pdf.pages[0].obj.Contents.read_bytes()
+
+
+def test_a_grey_scan_stored_as_colour_becomes_grey(squeezed):
+    _, output = squeezed("scan-grey-as-rgb.pdf")
+    assert images(output)[0]["space"] == "/DeviceGray"
+
+
+def test_bitonal_pictures_become_jbig2(squeezed):
+    metadata, output = squeezed("fax.pdf")
+    assert {one["filter"] for one in images(output)} == {"/JBIG2Decode"}
+    assert metadata["output_bytes"] < 0.6 * metadata["input_bytes"]
+
+
+def spoil(monkeypatch, how):
+    """Let every picture that is coded with loss come out wrong."""
+    from mediamill.operations.documents import _candidates
+
+    whole = _candidates._jpeg
+    monkeypatch.setattr(_candidates, "_jpeg", lambda pixels, quality, space: whole(how(pixels), quality, space))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [lambda one: 255 - one, lambda one: one[::-1].copy(), lambda one: one // 2],
+    ids=["negative", "upside down", "dark"],
+)
+def test_pictures_that_come_out_wrong_are_not_let_through(squeezed, sample, monkeypatch, how):
+    spoil(monkeypatch, how)
+    metadata, output = squeezed("scan-colour.pdf")
+    assert "page 1 does not look the same" in metadata["pictures_kept"]
+    assert all(
+        np.array_equal(*pair) for pair in zip(rendered(sample("scan-colour.pdf")), rendered(output), strict=True)
+    )
+
+
+def test_a_file_that_cannot_be_proven_stays_as_it_was(squeezed, sample, monkeypatch):
+    from mediamill.operations.documents import _compress
+
+    def lose_a_page(pdf, facts, **options):
+        del pdf.pages[0]
+        return save(pdf, facts, **options)
+
+    save = _compress.save
+    monkeypatch.setattr(_compress, "save", lose_a_page)
+    metadata, output = squeezed("report.pdf", verify="off")
+    assert "2 pages instead of 3" in metadata["skipped"]
+    assert output.read_bytes() == sample("report.pdf").read_bytes()
+
+
+def test_threads_change_nothing(sample, tmp_path, registry):
+    from mediamill.engine.context import JobContext, LocalChannel
+    from mediamill.engine.settings import Settings
+
+    made = []
+    for threads in (1, 4):
+        output = tmp_path / f"{threads}.pdf"
+        params = pdf_compress.Params(input=str(sample("used-twice.pdf")), output=str(output))
+        context = JobContext(params, Settings(fsync=False), LocalChannel(), threads)
+        pdf_compress.run(params, context)
+        context.outputs.publish()
+        made.append(output.read_bytes())
+    assert made[0] == made[1]
