@@ -89,8 +89,10 @@ def best(task: Task) -> Coded | None:
     """Return the smallest way found to code a picture, None where there is nothing better than what it is."""
     if task.bits == 1 and task.components == 1 and task.palette is None:
         return _bilevel(task)
-    found = [one for one in (_same(task), _resampled(task) if task.quality else None) if one is not None]
-    return min(found, key=lambda one: len(one.data) + len(one.palette), default=None)
+    lossy = _resampled(task) if task.quality else None
+    if lossy is not None and task.size is not None and 2 * len(lossy.data) < len(task.data):
+        return lossy  # packing the whole picture better would cost more than all of this, for nothing
+    return _smaller(_same(task), lossy)
 
 
 def _bilevel(task: Task) -> Coded | None:

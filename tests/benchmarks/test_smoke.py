@@ -34,12 +34,16 @@ WORK = {
     "noop": 2,
     "oneshot": 2,
     "overhead": 3,
+    "pdf": 11,
     "throughput": 5,
 }
 """How many rows each case has, at the quick setting."""
 
 WITH_PEER = ("ladder", "oneshot", "throughput")
-PEERLESS = tuple(name for name in WORK if name not in WITH_PEER)
+WITH_PROGRAMS = ("pdf",)
+"""Cases whose peers are programs, but for their last row."""
+
+PEERLESS = tuple(name for name in WORK if name not in (*WITH_PEER, *WITH_PROGRAMS))
 
 
 def run(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -87,6 +91,12 @@ def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
         assert "not installed" in text
         assert "nodejs.org" in text
         assert all(row["missing"] and row["peer"] is None and row["median"] is None for row in facts["rows"])
+    elif name in WITH_PROGRAMS:
+        *compared, alone = facts["rows"]
+        assert "ghostscript" in text
+        assert all(row["missing"] and row["peer"] is None and row["median"] is None for row in compared)
+        assert alone["missing"] is None
+        assert alone["median"] < 1
     else:
         assert all(row["missing"] is None and row["median"] is not None for row in facts["rows"])
 
