@@ -46,6 +46,7 @@ class Task(Struct, frozen=True, kw_only=True):
         size: What it is to be resampled to, None where it is not.
         quality: JPEG's; 0 where nothing may be lost.
         may_be_grey: Whether three equal channels may become one.
+        may_be_indexed: Whether a palette may stand for its colours.
         bilevel: Whether JBIG2 may code it.
     """
 
@@ -60,6 +61,7 @@ class Task(Struct, frozen=True, kw_only=True):
     size: tuple[int, int] | None = None
     quality: int = 0
     may_be_grey: bool = False
+    may_be_indexed: bool = False
     bilevel: bool = False
 
 
@@ -164,7 +166,7 @@ def _same(task: Task) -> Coded | None:
     pixels = _unpacked(task)
     if task.palette is not None or pixels.shape[2] not in (1, 3):
         return None
-    return _smaller(_predicted(pixels, ""), _indexed(pixels))
+    return _smaller(_predicted(pixels, ""), _indexed(pixels) if task.may_be_indexed else None)
 
 
 def _smaller(*found: Coded | None) -> Coded | None:

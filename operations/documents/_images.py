@@ -5,9 +5,10 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
-from mediamill.operations.contract import Context
+from mediamill.operations.contract import Context, Limits
 from mediamill.operations.documents import _candidates, _filters
 from mediamill.operations.documents._candidates import Coded, Task
 from mediamill.operations.documents._streams import written_bytes
@@ -25,16 +26,28 @@ _SMALLEST = 400
 _ENOUGH = 1.15
 """Pictures of up to this part more than the resolution wanted stay as large as they are."""
 
+_SHARING = 12_000_000
+"""Pixels up to which pictures are worked on side by side."""
+
+_BYTES_PER_PIXEL = 16
 _MAX_JBIG2_PIXELS = 60_000_000
 _SPACES = {"/DeviceGray": 1, "/CalGray": 1, "/DeviceRGB": 3, "/CalRGB": 3, "/G": 1, "/RGB": 3}
 
 
 class Wish(Struct, frozen=True):
-    """What pictures are to become: their resolution on the page, JPEG's quality, and whether they may lose anything."""
+    """What pictures are to become.
+
+    Attributes:
+        dpi: Their resolution on the page.
+        quality: JPEG's.
+        lossy: Whether they may lose anything.
+        grey: Whether those of equal channels may become grey.
+    """
 
     dpi: int
     quality: int
     lossy: bool
+    grey: bool = True
 
 
 class Report(Struct):
@@ -85,6 +98,8 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
             sizes = walk.sizes
         except Unreadable as error:
             report.kept_resolution = f"a page's content cannot be followed: {error}"
+        if _is_calibrated(pdf):
+            wish = msgspec.structs.replace(wish, grey=False)
     images = [one for one in pdf.objects if _is_image(one) and one.objgen not in gone]
     report.found = len(images)
     tied = _tied(images)
@@ -93,15 +108,38 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
         for number, image in enumerate(images):
             ctx.check()
             task = _task(image, wish, sizes.get(image.objgen), image.objgen in tied, ctx.limits.max_pixels)
+            alone = task is not None and task.width * task.height > _SHARING
+            while waiting and (alone or len(waiting) > ctx.threads):
+                _put(report, *waiting.popleft())
             if task is not None:
                 waiting.append((image, pool.submit(_candidates.best, task)))
-            if len(waiting) > ctx.threads:
+            if alone:
                 _put(report, *waiting.popleft())
             ctx.progress(5 + 75 * number / len(images), f"picture {number + 1} of {len(images)}")
         while waiting:
             ctx.check()
             _put(report, *waiting.popleft())
     return report
+
+
+def _is_calibrated(pdf: "pikepdf.Pdf") -> bool:
+    """Return whether a page may say what its device colours mean: grey ones may then mean something else."""
+    import pikepdf
+
+    dictionaries = (one for one in pdf.objects if isinstance(one, (pikepdf.Dictionary, pikepdf.Stream)))
+    holders = (one.stream_dict if isinstance(one, pikepdf.Stream) else one for one in dictionaries)
+    return any(b"/DefaultRGB" in one.unparse(resolved=True) for one in holders)
+
+
+def memory_bytes(pdf: "pikepdf.Pdf", limits: Limits, threads: int) -> int:
+    """Return what working on a document's pictures takes at most."""
+    largest = 0
+    for image in filter(_is_image, pdf.objects):
+        width: Any = image.get("/Width")
+        height: Any = image.get("/Height")
+        if isinstance(width, int) and isinstance(height, int) and 0 < width * height <= limits.max_pixels:
+            largest = max(largest, width * height)
+    return _BYTES_PER_PIXEL * max(largest, (threads + 1) * min(largest, _SHARING))
 
 
 def _is_image(thing: Any) -> bool:
@@ -158,7 +196,8 @@ def _task(image: Any, wish: Wish, painted: tuple[float, float] | None, tied: boo
         palette=space.palette,
         size=_wanted(width, height, painted, wish.dpi) if lossy else None,
         quality=wish.quality if lossy else 0,
-        may_be_grey=space.plain_rgb and "/SMask" not in image,
+        may_be_grey=space.plain_rgb and wish.grey and "/SMask" not in image,
+        may_be_indexed=not tied and "/Decode" not in image,
         bilevel=(stencil or _is_grey_space(image)) and width * height <= _MAX_JBIG2_PIXELS,
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from mediamill.operations.contract import Blob, Context, Lane, Metadata, Plan, Target
-from mediamill.operations.documents import _compress
+from mediamill.operations.documents import _compress, _images
 from mediamill.operations.documents._open import look, open_asking
 from mediamill.operations.documents._verify import Mode
 from mediamill.protocol.errors import InvalidJob
@@ -91,6 +91,7 @@ def run(params: Params, ctx: Context) -> Metadata:
     ctx.reserve(what.memory_bytes)
     pdf, password = open_asking(opened, params.password, ctx)
     with pdf:
+        ctx.reserve(what.memory_bytes + _images.memory_bytes(pdf, ctx.limits, ctx.threads))
         made = _compress.compress(pdf, look(pdf, opened.data), opened.data, password, _settings(params), ctx)
     for target in ctx.claim(what):
         ctx.write(target, made.data)

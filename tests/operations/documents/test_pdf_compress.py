@@ -258,7 +258,10 @@ def test_what_cannot_be_read_is_said(code, sample, tmp_path, name, expected):
     assert code("pdf_compress", input=sample(name), output=tmp_path / "a.pdf") == expected
 
 
-@pytest.mark.parametrize("name", ["bomb-content.pdf", "bomb-picture.pdf", "xref-loop.pdf", "form-loop.pdf"])
+@pytest.mark.parametrize(
+    "name",
+    ["bomb-content.pdf", "bomb-picture.pdf", "xref-loop.pdf", "form-loop.pdf", "bomb-form-tree.pdf", "bomb-twice.pdf"],
+)
 def test_hostile_documents_come_back_whole(squeezed, sample, name):
     metadata, output = squeezed(name)
     assert metadata["output_bytes"] <= sample(name).stat().st_size
@@ -417,3 +420,68 @@ def test_threads_change_nothing(sample, tmp_path, registry):
         context.outputs.publish()
         made.append(output.read_bytes())
     assert made[0] == made[1]
+
+
+def single(path, data, **fields):
+    """Write a page with one picture of 8 bits and four colours, 64x64, and return its path."""
+    pdf = pikepdf.new()
+    image = pikepdf.Stream(pdf, data, Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=64, Height=64)
+    image.BitsPerComponent, image.ColorSpace = 8, pikepdf.Name.DeviceRGB
+    for key, value in fields.items():
+        image[f"/{key}"] = value
+    pdf.add_blank_page(page_size=(64, 64))
+    page = pdf.pages[0].obj
+    page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(I=pdf.make_indirect(image)))
+    page.Contents = pikepdf.Stream(pdf, b"0.5 g 0 0 64 64 re f 64 0 0 64 0 0 cm /I Do")
+    pdf.save(path, compress_streams=False)
+    return path
+
+
+FOUR = np.array([[250, 0, 250], [0, 200, 0], [20, 40, 90], [240, 240, 10]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("fields", "indexed"),
+    [
+        ({}, True),
+        ({"Mask": pikepdf.Array([250, 250, 0, 0, 250, 250])}, False),
+        ({"Decode": pikepdf.Array([1, 0, 0, 1, 0, 1])}, False),
+    ],
+    ids=["plain", "colour key", "decode"],
+)
+@pytest.mark.parametrize("quality", ["lossless", "low"])
+def test_few_colours_become_a_palette_where_nothing_hangs_on_the_values(done, tmp_path, fields, indexed, quality):
+    y, x = np.mgrid[0:64, 0:64]
+    source = single(tmp_path / "a.pdf", FOUR[(x * x // 9 + y * 7 // 5) % 4].tobytes(), **fields)
+    output = tmp_path / "b.pdf"
+    metadata = done("pdf_compress", input=source, output=output, quality=quality, verify="off").metadata
+    assert "skipped" not in metadata
+    assert ("/Indexed" in images(output)[0]["space"]) == indexed
+    assert np.array_equal(rendered(source, 72), rendered(output, 72))
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_grey_pictures_stay_colour_where_a_page_says_what_its_colours_mean(done, tmp_path, sample, calibrated):
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    with pikepdf.open(sample("scan-grey-as-rgb.pdf")) as pdf:
+        if calibrated:
+            white = pikepdf.Dictionary(WhitePoint=pikepdf.Array([0.95, 1, 1.09]))
+            space = pikepdf.Array([pikepdf.Name.CalRGB, white])
+            pdf.pages[0].obj.Resources.ColorSpace = pikepdf.Dictionary(DefaultRGB=space)
+        pdf.save(source)
+    done("pdf_compress", input=source, output=output)
+    assert images(output)[0]["space"] == ("/DeviceRGB" if calibrated else "/DeviceGray")
+
+
+@pytest.mark.parametrize(("part", "streams"), [("1", 0), ("2", 1)])
+def test_the_oldest_archival_level_gets_no_object_streams(done, tmp_path, sample, part, streams):
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    with pikepdf.open(sample("report.pdf")) as pdf:
+        packet = pdf.Root.Metadata.read_raw_bytes().replace(b'part="2"', f'part="{part}"'.encode())
+        pdf.Root.Metadata.write(packet)
+        pdf.save(source, fix_metadata_version=False)
+    metadata = done("pdf_compress", input=source, output=output).metadata
+    assert metadata["pdfa"] == f"{part}b"
+    assert (output.read_bytes().count(b"/ObjStm") > 0) == bool(streams)
+    with pikepdf.open(output) as pdf:
+        assert f'pdfaid:part="{part}"'.encode() in pdf.Root.Metadata.read_raw_bytes()
