@@ -91,7 +91,8 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
     """
     vips()
     report, sizes = Report(), dict[Key, tuple[float, float]]()
-    if wish.lossy:
+    images = [one for one in pdf.objects if _is_image(one) and one.objgen not in gone]
+    if wish.lossy and images:
         walk = Walk(ctx.check)
         try:
             walk.document(pdf)
@@ -100,7 +101,6 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
             report.kept_resolution = f"a page's content cannot be followed: {error}"
         if _is_calibrated(pdf):
             wish = msgspec.structs.replace(wish, grey=False)
-    images = [one for one in pdf.objects if _is_image(one) and one.objgen not in gone]
     report.found = len(images)
     tied = _tied(images)
     with ThreadPoolExecutor(ctx.threads) as pool:
