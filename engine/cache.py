@@ -24,7 +24,7 @@ from mediamill.protocol.results import Output
 
 _LIBRARIES = (
     "pyvips-binary", "pyvips", "av", "pillow", "pillow-heif", "pikepdf", "simplejpeg", "imagequant", "pyoxipng",
-    "mozjpeg-lossless-optimization",
+    "mozjpeg-lossless-optimization", "pypdfium2", "fonttools",
 )  # fmt: skip
 _ENVELOPE = frozenset((*Job.__struct_fields__, "operation", "inline"))
 _PLACES = frozenset(("input", "inputs", "output", "output_dir", "name"))

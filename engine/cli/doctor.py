@@ -14,7 +14,8 @@ from mediamill.protocol import version
 
 PACKAGES = (
     "msgspec", "pyvips", "pyvips-binary", "pillow", "pillow-avif-plugin", "av", "pikepdf", "piexif", "numpy",
-    "simplejpeg", "rich",
+    "simplejpeg", "pillow-heif", "imagequant", "pyoxipng", "mozjpeg-lossless-optimization", "pypdfium2", "fonttools",
+    "rich",
 )  # fmt: skip
 SAVERS = (
     "jpegsave_buffer",

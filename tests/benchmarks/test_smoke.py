@@ -44,6 +44,7 @@ WORK = {
     "noop": 2,
     "oneshot": 2,
     "overhead": 3,
+    "pdf": 11,
     "placeholder": 2,
     "search": 13,
     "png_lossy": 3,
@@ -68,7 +69,9 @@ WITH_PEER = {
 """What has to be installed for the cases that have a peer."""
 WITH_FFMPEG = ("loudness", "remux", "renditions", "thumbnails", "transcode", "video_quality", "video_start")
 """Cases whose peer is FFmpeg's program."""
-PEERLESS = tuple(name for name in WORK if name not in (*WITH_PEER, *WITH_FFMPEG))
+WITH_PROGRAMS = ("pdf",)
+"""Cases whose peers are programs, but for their last row."""
+PEERLESS = tuple(name for name in WORK if name not in (*WITH_PEER, *WITH_FFMPEG, *WITH_PROGRAMS))
 
 
 def run(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -112,10 +115,16 @@ def test_every_case_runs_without_peers(name: str, tmp_path: Path) -> None:
         assert row["work"] in text
         assert row["met"] is None
         assert row["rounds"] >= 1 or row["unit"] == ""
-    if name not in PEERLESS:
+    if name in (*WITH_PEER, *WITH_FFMPEG):
         assert "not installed" in text
         assert WITH_PEER.get(name, "imageio-ffmpeg") in text
         assert all(row["missing"] and row["peer"] is None and row["median"] is None for row in facts["rows"])
+    elif name in WITH_PROGRAMS:
+        *compared, alone = facts["rows"]
+        assert "ghostscript" in text
+        assert all(row["missing"] and row["peer"] is None and row["median"] is None for row in compared)
+        assert alone["missing"] is None
+        assert alone["median"] < 1
     else:
         assert all(row["missing"] is None and row["median"] is not None for row in facts["rows"])
 

@@ -1,0 +1,297 @@
+"""One picture's data in the smallest form: every way of coding it that fits is tried, the smallest wins.
+
+Nothing here touches a document, so that pictures are worked on side by side.
+"""
+
+import io
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from mediamill.operations.documents import _filters, _jbig2
+from mediamill.operations.images._vips import vips
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+
+JBIG2 = "/JBIG2Decode"
+_BEST = 9
+_GREY_SPREAD = 4
+"""How far apart the channels of a picture may be that is taken for grey: what JPEG makes of grey."""
+
+_WORTH = 0.9
+"""A picture that is not made smaller in pixels is coded with loss again only for this part of its size."""
+
+_FLAT = 0.12
+"""Different colours per pixel, below which a picture may be a drawing."""
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """A picture to be coded anew.
+
+    Attributes:
+        data: Samples as PDF packs them, or a JPEG, or fax data.
+        filter: Which it is: empty, `/DCTDecode` or `/CCITTFaxDecode`.
+        parms: The filter's parameters.
+        width: Pixels.
+        height: Pixels.
+        bits: Per sample.
+        components: Per pixel, as stored.
+        palette: What its samples stand for, 3 or 1 bytes each, where they are indices.
+        size: What it is to be resampled to, None where it is not.
+        quality: JPEG's; 0 where nothing may be lost.
+        may_be_grey: Whether three equal channels may become one.
+        may_be_indexed: Whether a palette may stand for its colours.
+        bilevel: Whether JBIG2 may code it.
+    """
+
+    data: bytes
+    filter: str
+    parms: dict[str, Any]
+    width: int
+    height: int
+    bits: int
+    components: int
+    palette: bytes | None = None
+    size: tuple[int, int] | None = None
+    quality: int = 0
+    may_be_grey: bool = False
+    may_be_indexed: bool = False
+    bilevel: bool = False
+
+
+class Coded(Struct, frozen=True, kw_only=True):
+    """A picture coded anew.
+
+    Attributes:
+        data: Its bytes.
+        filter: Their filter.
+        parms: Its parameters, by name without slash.
+        size: Pixels.
+        bits: Per sample.
+        space: `grey`, `indexed`, `base` (a palette's colours themselves), or empty where the colour space stays.
+        palette: Of an indexed one.
+    """
+
+    data: bytes
+    filter: str
+    parms: dict[str, Any]
+    size: tuple[int, int]
+    bits: int
+    space: str = ""
+    palette: bytes = b""
+
+
+def best(task: Task) -> Coded | None:
+    """Return the smallest way found to code a picture, None where there is nothing better than what it is."""
+    if task.bits == 1 and task.components == 1 and task.palette is None:
+        return _bilevel(task)
+    lossy = _resampled(task) if task.quality else None
+    if lossy is not None and task.size is not None and 2 * len(lossy.data) < len(task.data):
+        return lossy  # packing the whole picture better would cost more than all of this, for nothing
+    return _smaller(_same(task), lossy)
+
+
+def _bilevel(task: Task) -> Coded | None:
+    if not task.bilevel:
+        return None
+    bits = _fax(task) if task.filter else _unpacked(task)[:, :, 0]
+    if bits is None:
+        return None
+    size = (task.width, task.height)
+    return Coded(data=_jbig2.encode(1 - bits), filter=JBIG2, parms={}, size=size, bits=1)
+
+
+def _fax(task: Task) -> "Pixels | None":
+    """Return the samples fax data stand for: 0 and 1 as PDF means them."""
+    import numpy as np
+    from PIL import Image
+
+    k, columns = int(task.parms.get("/K", 0)), int(task.parms.get("/Columns", 1728))
+    odd = any(task.parms.get(key) for key in ("/EncodedByteAlign", "/EndOfLine"))
+    if k >= 0 or odd or columns != task.width or not task.parms.get("/EndOfBlock", True):
+        return None
+    entries = [
+        (256, 4, task.width), (257, 4, task.height), (258, 3, 1), (259, 3, 4), (262, 3, 1), (273, 4, 8),
+        (277, 3, 1), (278, 4, task.height), (279, 4, len(task.data)),
+    ]  # fmt: skip
+    at = 8 + len(task.data)
+    directory = struct.pack("<H", len(entries))
+    for tag, kind, value in entries:
+        directory += struct.pack("<HHII" if kind == 4 else "<HHIHxx", tag, kind, 1, value)
+    head = struct.pack("<2sHI", b"II", 42, at)
+    try:
+        with Image.open(io.BytesIO(head + task.data + directory + bytes(4))) as picture:
+            black = np.asarray(picture.convert("L")) >= 128  # as TIFF has it: 1 where the fax has ink
+    except (OSError, ValueError, SyntaxError):
+        return None
+    ink: Pixels = black.astype(np.uint8)
+    return ink if task.parms.get("/BlackIs1", False) else 1 - ink
+
+
+def _unpacked(task: Task) -> "Pixels":
+    """Return samples as PDF packs them, one byte each: shape (height, width, components)."""
+    import numpy as np
+
+    row = (task.width * task.components * task.bits + 7) // 8
+    packed = np.frombuffer(task.data, np.uint8, row * task.height).reshape(task.height, row)
+    if task.bits == 8:
+        return packed.reshape(task.height, task.width, task.components)
+    samples = np.unpackbits(packed, axis=1).reshape(task.height, -1, task.bits)
+    weights = (1 << np.arange(task.bits)[::-1]).astype(np.uint8)
+    values: Pixels = (samples * weights).sum(axis=2, dtype=np.uint8)
+    return values[:, : task.width * task.components].reshape(task.height, task.width, task.components)
+
+
+def _same(task: Task) -> Coded | None:
+    """Code a picture without any loss."""
+    size = (task.width, task.height)
+    if task.filter == _filters.DCT:
+        import mozjpeg_lossless_optimization as mozjpeg
+
+        if "/ColorTransform" in task.parms:
+            return None
+        try:
+            data = mozjpeg.optimize(task.data)
+        except ValueError:  # what it raises where libjpeg refuses
+            return None
+        return Coded(data=data, filter=_filters.DCT, parms=task.parms, size=size, bits=8)
+    if task.filter or task.bits != 8:
+        return None
+    pixels = _unpacked(task)
+    if task.palette is not None or pixels.shape[2] not in (1, 3):
+        return None
+    return _smaller(_predicted(pixels, ""), _indexed(pixels) if task.may_be_indexed else None)
+
+
+def _smaller(*found: Coded | None) -> Coded | None:
+    return min((one for one in found if one), key=lambda one: len(one.data) + len(one.palette), default=None)
+
+
+def _predicted(pixels: "Pixels", space: str) -> Coded:
+    """Code samples by Flate with PNG's predictors: the data of a PNG file are just that."""
+    import numpy as np
+
+    height, width, components = pixels.shape
+    image = vips().Image.new_from_array(np.ascontiguousarray(pixels))
+    best_file = b""
+    for filter_name in ("none", "sub", "paeth") if width * height < 1 << 18 else ("paeth",):
+        png = image.pngsave_buffer(compression=_BEST, filter=filter_name, keep="none")
+        data = b"".join(body for kind, body in _chunks(png) if kind == b"IDAT")
+        if not best_file or len(data) < len(best_file):
+            best_file = data
+    parms = {"Predictor": 15, "Colors": components, "Columns": width, "BitsPerComponent": 8}
+    return Coded(data=best_file, filter=_filters.FLATE, parms=parms, size=(width, height), bits=8, space=space)
+
+
+def _chunks(png: bytes) -> list[tuple[bytes, bytes]]:
+    at, found = 8, []
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4], "big")
+        found.append((png[at + 4 : at + 8], png[at + 8 : at + 8 + length]))
+        at += 12 + length
+    return found
+
+
+def _indexed(pixels: "Pixels") -> Coded | None:
+    """Code a picture of at most 256 colours by a palette, exactly."""
+    import numpy as np
+
+    height, width, components = pixels.shape
+    if components != 3:
+        return None
+    packed = (pixels.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(axis=2, dtype=np.uint32)
+    if len(np.unique(packed[:: max(1, height // 16)])) > 256:
+        return None
+    colours, indices = np.unique(packed, return_inverse=True)
+    if len(colours) > 256:
+        return None
+    bits = next(count for count in (1, 2, 4, 8) if len(colours) <= 1 << count)
+    values = indices.reshape(height, width).astype(np.uint8)
+    if bits < 8:
+        spread = (values[:, :, None] >> np.arange(bits)[::-1].astype(np.uint8)) & 1
+        rows = np.packbits(spread.reshape(height, -1), axis=1)
+    else:
+        rows = values
+    palette = colours.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:].tobytes()
+    data = zlib.compress(rows.tobytes(), _BEST)
+    size = (width, height)
+    return Coded(data=data, filter=_filters.FLATE, parms={}, size=size, bits=bits, space="indexed", palette=palette)
+
+
+def _resampled(task: Task) -> Coded | None:
+    """Code a picture with loss: at the size it is needed, grey where it is, as a drawing or a photo."""
+    import numpy as np
+
+    image = _decoded(task)
+    if image is None:
+        return None
+    if task.size is not None:
+        across, down = task.size[0] / image.width, task.size[1] / image.height
+        image = image.resize(across, vscale=down, kernel="lanczos3")
+    pixels: Pixels = np.ascontiguousarray(image.numpy()).reshape(image.height, image.width, image.bands)
+    space = "base" if task.palette is not None else ""
+    if task.may_be_grey and pixels.shape[2] == 3 and _is_grey(pixels):
+        pixels, space = pixels[:, :, 1:2], "grey"
+    photo = _jpeg(pixels, task.quality, space)
+    found = _smaller(photo, _drawing(pixels, space))
+    if found is photo and task.size is None and len(photo.data) > _WORTH * len(task.data):
+        return None
+    return found
+
+
+def _decoded(task: Task) -> Any:
+    import numpy as np
+
+    library = vips()
+    if task.filter == _filters.DCT:
+        shrink = 1
+        while task.size and shrink < 8 and task.width >= 4 * shrink * task.size[0]:
+            shrink *= 2
+        try:
+            image = library.Image.jpegload_buffer(task.data, shrink=shrink, fail_on="error").copy_memory()
+        except library.Error:
+            return None
+        return image if image.bands == task.components and image.bands in (1, 3) else None
+    if task.filter or task.bits == 16:
+        return None
+    pixels = _unpacked(task)
+    if task.palette is not None:
+        table = np.frombuffer(task.palette, np.uint8).reshape(-1, 3)
+        pixels = table[np.minimum(pixels[:, :, 0], len(table) - 1)]
+    elif task.bits != 8:
+        pixels = (pixels.astype(np.uint16) * 255 // ((1 << task.bits) - 1)).astype(np.uint8)
+    return library.Image.new_from_array(np.ascontiguousarray(pixels)) if pixels.shape[2] in (1, 3) else None
+
+
+def _is_grey(pixels: "Pixels") -> bool:
+    import numpy as np
+
+    wide = pixels.astype(np.int16)
+    return bool((wide.max(axis=2) - wide.min(axis=2)).max() <= _GREY_SPREAD)
+
+
+def _jpeg(pixels: "Pixels", quality: int, space: str) -> Coded:
+    height, width, components = pixels.shape
+    image = vips().Image.new_from_array(pixels, interpretation="srgb" if components == 3 else "b-w")
+    data = image.jpegsave_buffer(
+        Q=quality, optimize_coding=True, interlace=True, trellis_quant=True, overshoot_deringing=True, quant_table=3,
+        keep="none",
+    )  # fmt: skip
+    return Coded(data=data, filter=_filters.DCT, parms={}, size=(width, height), bits=8, space=space)
+
+
+def _drawing(pixels: "Pixels", space: str) -> Coded | None:
+    """Code a picture of few colours or flat areas without loss."""
+    import numpy as np
+
+    rows = pixels[:: max(1, pixels.shape[0] // 24)]
+    flat = rows.reshape(-1, rows.shape[2])
+    if len(np.unique(flat, axis=0)) > max(256, _FLAT * len(flat)):
+        return None
+    return _smaller(_predicted(pixels, space), _indexed(pixels))

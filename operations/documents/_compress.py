@@ -1,0 +1,183 @@
+"""The course of making a document smaller: change, save, prove; and step back where the proof fails."""
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from mediamill.operations.contract import Context
+from mediamill.operations.documents import _dedupe, _fonts, _images, _metadata, _streams
+from mediamill.operations.documents._open import DocumentFacts, open_pdf
+from mediamill.operations.documents._save import save
+from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
+
+if TYPE_CHECKING:
+    import pikepdf
+
+BASE_MEMORY = 120 << 20
+"""What the libraries take, and the pictures being worked on."""
+
+COPIES = 5
+"""How many times a file is in memory: read, opened, changed, saved, and opened again to be looked at."""
+
+EXACT = Tolerance()
+
+
+class Preset(Struct, frozen=True):
+    """What pictures become.
+
+    Attributes:
+        dpi: Their resolution on the page; those of less stay as they are.
+        quality: JPEG's, 1..100.
+        tolerance: How far pages may then differ.
+    """
+
+    dpi: int
+    quality: int
+    tolerance: Tolerance
+
+
+PRESETS = {
+    "low": Preset(72, 62, Tolerance(0.75, 64.0, 72)),
+    "medium": Preset(150, 73, Tolerance(0.85, 48.0, 100)),
+    "high": Preset(220, 86, Tolerance(0.92, 40.0)),
+}
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What is asked for.
+
+    Attributes:
+        dpi: Resolution of pictures, 0 where they are not resampled.
+        quality: JPEG's, 0 where nothing may be lost.
+        tolerance: How far pages may differ.
+        lossy: Whether pictures may lose anything.
+        linearize: Whether the file is laid out for the web.
+        remove_metadata: Whether what it says about itself goes.
+        break_signatures: Whether signed documents are changed, too.
+        subset_fonts: Whether fonts are cut down to the glyphs used.
+        verify: Which pages are proven.
+    """
+
+    dpi: int
+    quality: int
+    tolerance: Tolerance
+    lossy: bool
+    linearize: bool
+    remove_metadata: bool
+    break_signatures: bool
+    subset_fonts: bool
+    verify: Mode
+
+
+class Made(Struct, frozen=True):
+    """A document to be written, and what is said about it."""
+
+    data: bytes
+    metadata: dict[str, Any]
+
+
+class _Attempt(Struct, frozen=True):
+    data: bytes
+    images: "_images.Report"
+    fonts: int
+    verdict: Verdict
+
+
+def compress(
+    pdf: "pikepdf.Pdf", facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context
+) -> Made:
+    """Make a document smaller, as far as it can be proven to stay the same.
+
+    Args:
+        pdf: The document, changed in place.
+        facts: What it is.
+        data: The file it was opened from.
+        password: Opened it.
+        settings: What is asked for.
+        ctx: The engine.
+
+    Returns:
+        A file that is smaller, or the very bytes that came in and the reason; a file that had to change (without
+        metadata, or laid out anew) may be larger.
+    """
+    if facts.signed and not settings.break_signatures:
+        return _untouched(data, facts, facts.signed)
+    first = attempt = _attempt(pdf, facts, data, password, settings, ctx)
+    if attempt.verdict.reason and settings.lossy:
+        careful = _lossless(settings)
+        with open_pdf(data, password) as again:
+            attempt = _attempt(again, facts, data, password, careful, ctx)
+    if attempt.verdict.reason:
+        return _untouched(data, facts, f"not proven the same: {attempt.verdict.reason}")
+    if len(attempt.data) >= len(data) and not (settings.remove_metadata or settings.linearize):
+        return _untouched(data, facts, "already as small as it gets")
+    metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
+    metadata["verified"] = {"mode": settings.verify, "pages": attempt.verdict.pages}
+    metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
+    if first.verdict.reason:
+        metadata["pictures_kept"] = first.verdict.reason
+    return Made(attempt.data, metadata)
+
+
+def _lossless(settings: Settings) -> Settings:
+    from msgspec.structs import replace
+
+    return replace(settings, lossy=False, dpi=0, quality=0, tolerance=EXACT)
+
+
+def _attempt(
+    pdf: "pikepdf.Pdf", facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context
+) -> _Attempt:
+    import pikepdf
+
+    gone = set[_dedupe.Key]()
+    _streams.drop_private(pdf, gone)
+    first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
+    if settings.remove_metadata:
+        _metadata.strip(pdf, facts)
+    wish = _images.Wish(dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy)
+    images = _images.recompress(pdf, wish, gone, ctx)
+    fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
+    _streams.repack(pdf, gone, ctx.check)
+    more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
+    images.deduplicated = first_copies + more_copies
+    images.found += first_copies
+    ctx.progress(85, "writing")
+    try:
+        made = save(pdf, facts, linearize=settings.linearize)
+    except (pikepdf.PdfError, RuntimeError) as error:
+        return _Attempt(b"", images, fonts, Verdict(f"it cannot be written anew: {error}"))
+    if len(made) >= len(data) and not (settings.remove_metadata or settings.linearize):
+        return _Attempt(made, images, fonts, Verdict(None))
+    ctx.progress(90, "comparing")
+    verdict = compare(
+        data, made, password=password, mode=settings.verify, tolerance=settings.tolerance, check=ctx.check
+    )
+    return _Attempt(made, images, fonts, verdict)
+
+
+def _untouched(data: bytes, facts: DocumentFacts, reason: str) -> Made:
+    return Made(data, {**_metadata_of(facts, data, data, _images.Report()), "skipped": reason})
+
+
+def _metadata_of(
+    facts: DocumentFacts, data: bytes, made: bytes, images: "_images.Report", fonts: int = 0
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "pages": facts.pages,
+        "images": {
+            "found": images.found,
+            "recompressed": images.recompressed,
+            "downsampled": images.downsampled,
+            "deduplicated": images.deduplicated,
+        },
+        "saved": {"images": images.saved, "fonts": fonts, "structure": len(data) - len(made) - images.saved - fonts},
+        "input_bytes": len(data),
+        "output_bytes": len(made),
+        "compression_ratio": round(len(data) / len(made), 3),
+    }
+    if facts.pdfa:
+        found["pdfa"] = facts.pdfa
+    if images.kept_resolution:
+        found["resolution_kept"] = images.kept_resolution
+    return found

@@ -1,0 +1,267 @@
+"""Embedded TrueType fonts cut down to the glyphs that are used, their numbers kept.
+
+What a font is used for is read from the content streams. Only what can be told for certain is cut: a font that some
+form, default resource or unreadable stream may reach stays whole.
+"""
+
+import copy
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from mediamill.operations.documents import _filters
+
+if TYPE_CHECKING:
+    import pikepdf
+
+Key = tuple[int, int]
+
+_MAX_CONTENT_BYTES = 64 << 20
+_MAX_FONT_BYTES = 64 << 20
+_OPERATORS = "q Q Tf Tj TJ ' \" gs"
+_SYMBOL_BASES = (0xF000, 0xF100, 0xF200)
+_SHOWS = ("Tj", "TJ", "'", '"')
+_DROPPED = ("GSUB", "GPOS", "GDEF", "BASE", "JSTF", "DSIG", "kern", "hdmx", "VDMX", "LTSH", "PCLT", "meta")
+"""Tables PDF readers have no use for: layout is done by whoever wrote the page."""
+
+
+class _Unsure(Exception):
+    """It cannot be told what a font is used for."""
+
+
+def subset(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> int:
+    """Cut fonts down, where that is safe.
+
+    Args:
+        pdf: The document, changed in place.
+        check: Called between streams; raises where the job is to stop.
+
+    Returns:
+        Bytes saved.
+    """
+    import pikepdf
+
+    fonts = _candidates(pdf)
+    if not fonts:
+        return 0
+    uses = {key: set[int]() for key in fonts}
+    try:
+        for stream, resources in _contents(pdf):
+            check()
+            _read(pdf, stream, resources, uses)
+    except (_Unsure, pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError):
+        return 0
+    programs: dict[Key, tuple[Any, set[int], set[int]]] = {}
+    for key, font in fonts.items():
+        program = _descriptor(font).FontFile2
+        _, glyphs, codes = programs.setdefault(program.objgen, (program, {0}, set()))
+        (glyphs if "/DescendantFonts" in font else codes).update(uses[key])
+    return sum(_cut(*one) for one in programs.values())
+
+
+def _descriptor(font: Any) -> Any:
+    return (font.DescendantFonts[0] if "/DescendantFonts" in font else font).FontDescriptor
+
+
+def _candidates(pdf: "pikepdf.Pdf") -> dict[Key, Any]:
+    """Return the simple TrueType fonts without differences, and the composite ones whose codes are glyph numbers.
+
+    All others choose glyphs in ways that cannot be followed here, and a program that one of them shares stays whole.
+    """
+    import pikepdf
+
+    found, others = dict[Key, Any](), set[Key]()
+    form = pdf.Root.get("/AcroForm")
+    kept = _fonts_of(form.get("/DR")) if isinstance(form, pikepdf.Dictionary) else set()
+    for font in pdf.objects:
+        if not isinstance(font, pikepdf.Dictionary) or font.get("/Type") != pikepdf.Name.Font:
+            continue
+        if font.get("/Subtype") in (pikepdf.Name.CIDFontType2, pikepdf.Name.CIDFontType0):
+            continue
+        descriptor = _descriptor(font) if "/DescendantFonts" in font or "/FontDescriptor" in font else None
+        if descriptor is None or "/FontFile2" not in descriptor:
+            continue
+        if _is_plain(font) and "/CIDSet" not in descriptor and font.objgen not in kept:
+            found[font.objgen] = font
+        else:
+            others.add(descriptor.FontFile2.objgen)
+    return {key: font for key, font in found.items() if _descriptor(font).FontFile2.objgen not in others}
+
+
+def _is_plain(font: Any) -> bool:
+    import pikepdf
+
+    encoding = font.get("/Encoding")
+    if "/DescendantFonts" in font:
+        identity = pikepdf.Name.Identity
+        numbered = font.DescendantFonts[0].get("/CIDToGIDMap", identity) == identity
+        return numbered and str(encoding) in ("/Identity-H", "/Identity-V")
+    return font.get("/Subtype") == pikepdf.Name.TrueType and (encoding is None or isinstance(encoding, pikepdf.Name))
+
+
+def _fonts_of(resources: Any) -> set[Key]:
+    import pikepdf
+
+    if not isinstance(resources, pikepdf.Dictionary):
+        return set()
+    fonts: Any = resources.get("/Font", {})
+    return {font.objgen for font in fonts.values()}
+
+
+def _contents(pdf: "pikepdf.Pdf") -> Iterable[tuple[Any, Any]]:
+    """Yield every content stream with its resources: pages', and those of all objects that have some."""
+    import pikepdf
+
+    for page in pdf.pages:
+        contents = page.obj.get("/Contents")
+        if contents is not None:
+            yield contents, page.obj.get("/Resources")
+    for thing in pdf.objects:
+        if isinstance(thing, pikepdf.Stream) and (
+            thing.get("/Subtype") == pikepdf.Name.Form or thing.get("/PatternType") == 1
+        ):
+            # A form without resources of its own takes the page's, whichever page that is.
+            if "/Resources" not in thing:
+                raise _Unsure
+            yield thing, thing.Resources
+        elif isinstance(thing, pikepdf.Dictionary) and thing.get("/Subtype") == pikepdf.Name.Type3:
+            raise _Unsure
+
+
+def _read(pdf: "pikepdf.Pdf", content: Any, resources: Any, uses: dict[Key, set[int]]) -> None:
+    """Note which codes a content stream shows in which font."""
+    import pikepdf
+
+    parts = []
+    for stream in list(content) if isinstance(content, pikepdf.Array) else [content]:
+        filters = _filters.chain(stream)
+        data = _filters.decoded(stream, _MAX_CONTENT_BYTES) if _filters.is_plain(filters) else None
+        if data is None:
+            raise _Unsure
+        parts.append(data)
+    fonts: Any = resources.get("/Font", {}) if resources is not None else {}
+    states: Any = resources.get("/ExtGState", {}) if resources is not None else {}
+    composite = {font.objgen for font in fonts.values() if "/DescendantFonts" in font}
+    current: Key | None = None
+    stack: list[Key | None] = []
+    for instruction in pikepdf.parse_content_stream(pikepdf.Stream(pdf, b"\n".join(parts)), _OPERATORS):
+        operator, operands = str(instruction.operator), list(instruction.operands)
+        if operator == "q":
+            stack.append(current)
+        elif operator == "Q":
+            current = stack.pop() if stack else None
+        elif operator == "Tf":
+            font = fonts.get(str(operands[0]))
+            current = font.objgen if font is not None else None
+        elif operator == "gs" and "/Font" in states.get(str(operands[0]), {}):
+            raise _Unsure
+        elif operator in _SHOWS and current in uses and current is not None:
+            uses[current].update(_codes(operands[-1], 2 if current in composite else 1))
+
+
+def _codes(shown: Any, width: int) -> set[int]:
+    import pikepdf
+
+    found = set[int]()
+    for piece in shown if isinstance(shown, pikepdf.Array) else [shown]:
+        if isinstance(piece, pikepdf.String):
+            data = bytes(piece)
+            found.update(int.from_bytes(data[at : at + width], "big") for at in range(0, len(data), width))
+    return found
+
+
+def _cut(program: Any, glyphs: set[int], codes: set[int]) -> int:
+    """Put a font with only some glyphs in the place of a whole one; return the bytes saved.
+
+    Args:
+        program: The font file's stream.
+        glyphs: Numbers of glyphs to be kept.
+        codes: Codes whose glyphs are to be kept, however a reader finds them.
+    """
+    import pikepdf
+    from fontTools.ttLib import TTFont, TTLibError
+
+    data = _filters.decoded(program, _MAX_FONT_BYTES) if _filters.is_plain(_filters.chain(program)) else None
+    if data is None or data[:4] not in (b"\0\1\0\0", b"true"):
+        return 0
+    try:
+        whole = TTFont(io.BytesIO(data), lazy=True)
+        names = {name for found in _found(whole, codes) for name in found if name is not None}
+        kept = {glyph for glyph in glyphs if glyph < whole["maxp"].numGlyphs} | {
+            whole.getGlyphID(name) for name in names
+        }
+        smaller = _subset(data, kept)
+        if not _same_glyphs(whole, TTFont(io.BytesIO(smaller), lazy=True), kept, codes):
+            return 0
+    except (TTLibError, KeyError, ValueError, AssertionError, AttributeError, IndexError, struct.error):
+        return 0  # a font that cannot be read is no font to be cut
+    before, made = len(program.read_raw_bytes()), zlib.compress(smaller, 9)
+    if len(made) >= before:
+        return 0
+    program.write(made, filter=pikepdf.Name.FlateDecode)
+    program.Length1 = len(smaller)
+    return before - len(made)
+
+
+def _subset(data: bytes, glyphs: set[int]) -> bytes:
+    from fontTools import subset as fonttools
+    from fontTools.ttLib import TTFont
+
+    options = fonttools.Options(
+        retain_gids=True, notdef_outline=True, hinting=True, glyph_names=True, legacy_cmap=True, symbol_cmap=True,
+        drop_tables=list(_DROPPED), layout_features=[], passthrough_tables=True, recalc_bounds=False,
+        recalc_timestamp=False,
+    )  # fmt: skip
+    font = TTFont(io.BytesIO(data), lazy=True, recalcTimestamp=False, recalcBBoxes=False)
+    cutter = fonttools.Subsetter(options)
+    cutter.populate(gids=sorted(glyphs))
+    maps = copy.deepcopy(font["cmap"]) if "cmap" in font else None
+    names = {font.getGlyphName(glyph) for glyph in glyphs}
+    cutter.subset(font)
+    if maps is not None:  # fontTools leaves out the tables of old systems, which PDF readers look into
+        for table in maps.tables:
+            table.cmap = {code: name for code, name in table.cmap.items() if name in names}
+        font["cmap"] = maps
+    target = io.BytesIO()
+    font.save(target, reorderTables=False)
+    return target.getvalue()
+
+
+def _found(font: Any, codes: set[int]) -> list[tuple[str | None, ...]]:
+    """Return the glyphs each code may stand for: by every table a reader may look into, under every usual encoding."""
+    tables = [table.cmap for table in font["cmap"].tables] if "cmap" in font else []
+    names = set(font.getGlyphOrder())
+    found = []
+    for code in sorted(codes):
+        letters = {bytes([code]).decode(encoding, "ignore") for encoding in ("cp1252", "mac_roman", "latin-1")} - {""}
+        points = [code, *(base + code for base in _SYMBOL_BASES), *sorted(ord(letter) for letter in letters)]
+        called = sorted(name for name in (_glyph_name(letter) for letter in letters) if name in names)
+        found.append((*(table.get(point) for table in tables for point in points), *called))
+    return found
+
+
+def _glyph_name(letter: str) -> str:
+    from fontTools.agl import UV2AGL
+
+    return str(UV2AGL.get(ord(letter), ""))
+
+
+def _same_glyphs(whole: Any, smaller: Any, kept: set[int], codes: set[int]) -> bool:
+    """Return whether all that is used is found under the same numbers, with the same outlines and widths."""
+    if whole["maxp"].numGlyphs < smaller["maxp"].numGlyphs:
+        return False
+    one, other = _found(whole, codes), _found(smaller, codes)
+    numbers = [[None if name is None else font.getGlyphID(name) for found in every for name in found]
+               for font, every in ((whole, one), (smaller, other))]  # fmt: skip
+    if numbers[0] != numbers[1]:
+        return False
+    for glyph in kept:
+        names = whole.getGlyphName(glyph), smaller.getGlyphName(glyph)
+        if whole["hmtx"][names[0]] != smaller["hmtx"][names[1]]:
+            return False
+        outlines = whole["glyf"][names[0]], smaller["glyf"][names[1]]
+        if outlines[0].getCoordinates(whole["glyf"]) != outlines[1].getCoordinates(smaller["glyf"]):
+            return False
+    return True

@@ -1,0 +1,304 @@
+"""The pictures of a document: found, read out, coded anew side by side, and put back where that is smaller."""
+
+import math
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from mediamill.operations.contract import Context, Limits
+from mediamill.operations.documents import _candidates, _filters
+from mediamill.operations.documents._candidates import Coded, Task
+from mediamill.operations.documents._streams import written_bytes
+from mediamill.operations.documents._walk import Unreadable, Walk
+from mediamill.operations.images._vips import vips
+
+if TYPE_CHECKING:
+    import pikepdf
+
+Key = tuple[int, int]
+
+_SMALLEST = 400
+"""Bytes below which a picture is not worth the names of its new filter."""
+
+_ENOUGH = 1.15
+"""Pictures of up to this part more than the resolution wanted stay as large as they are."""
+
+_SHARING = 12_000_000
+"""Pixels up to which pictures are worked on side by side."""
+
+_BYTES_PER_PIXEL = 16
+_MAX_JBIG2_PIXELS = 60_000_000
+_SPACES = {"/DeviceGray": 1, "/CalGray": 1, "/DeviceRGB": 3, "/CalRGB": 3, "/G": 1, "/RGB": 3}
+
+
+class Wish(Struct, frozen=True):
+    """What pictures are to become.
+
+    Attributes:
+        dpi: Their resolution on the page.
+        quality: JPEG's.
+        lossy: Whether they may lose anything.
+        grey: Whether those of equal channels may become grey.
+    """
+
+    dpi: int
+    quality: int
+    lossy: bool
+    grey: bool = True
+
+
+class Report(Struct):
+    """What was done.
+
+    Attributes:
+        found: Pictures in the document.
+        recompressed: Those coded anew.
+        downsampled: Those of them with fewer pixels.
+        deduplicated: Those that were copies of others.
+        saved: Bytes.
+        kept_resolution: Why none was resampled, where one may have been.
+    """
+
+    found: int = 0
+    recompressed: int = 0
+    downsampled: int = 0
+    deduplicated: int = 0
+    saved: int = 0
+    kept_resolution: str | None = None
+
+
+class _Space(Struct, frozen=True):
+    components: int
+    palette: bytes | None = None
+    base: Any = None
+    plain_rgb: bool = False
+
+
+def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> Report:
+    """Code every picture anew for which that is smaller.
+
+    Pictures in the content streams themselves, in JPEG 2000, of more than 8 bits, and those of colour spaces with other
+    than one or three channels lose nothing: their data may only be packed better.
+
+    Args:
+        pdf: The document, changed in place.
+        wish: What they are to become.
+        gone: Objects nothing refers to any more.
+        ctx: The engine; its thread share is used.
+    """
+    vips()
+    report, sizes = Report(), dict[Key, tuple[float, float]]()
+    images = [one for one in pdf.objects if _is_image(one) and one.objgen not in gone]
+    if wish.lossy and images:
+        walk = Walk(ctx.check)
+        try:
+            walk.document(pdf)
+            sizes = walk.sizes
+        except Unreadable as error:
+            report.kept_resolution = f"a page's content cannot be followed: {error}"
+        if _is_calibrated(pdf):
+            wish = msgspec.structs.replace(wish, grey=False)
+    report.found = len(images)
+    tied = _tied(images)
+    with ThreadPoolExecutor(ctx.threads) as pool:
+        waiting: deque[tuple[Any, Future[Coded | None]]] = deque()
+        for number, image in enumerate(images):
+            ctx.check()
+            task = _task(image, wish, sizes.get(image.objgen), image.objgen in tied, ctx.limits.max_pixels)
+            alone = task is not None and task.width * task.height > _SHARING
+            while waiting and (alone or len(waiting) > ctx.threads):
+                _put(report, *waiting.popleft())
+            if task is not None:
+                waiting.append((image, pool.submit(_candidates.best, task)))
+            if alone:
+                _put(report, *waiting.popleft())
+            ctx.progress(5 + 75 * number / len(images), f"picture {number + 1} of {len(images)}")
+        while waiting:
+            ctx.check()
+            _put(report, *waiting.popleft())
+    return report
+
+
+def _is_calibrated(pdf: "pikepdf.Pdf") -> bool:
+    """Return whether a page may say what its device colours mean: grey ones may then mean something else."""
+    import pikepdf
+
+    dictionaries = (one for one in pdf.objects if isinstance(one, (pikepdf.Dictionary, pikepdf.Stream)))
+    holders = (one.stream_dict if isinstance(one, pikepdf.Stream) else one for one in dictionaries)
+    return any(b"/DefaultRGB" in one.unparse(resolved=True) for one in holders)
+
+
+def memory_bytes(pdf: "pikepdf.Pdf", limits: Limits, threads: int) -> int:
+    """Return what working on a document's pictures takes at most."""
+    largest = 0
+    for image in filter(_is_image, pdf.objects):
+        width: Any = image.get("/Width")
+        height: Any = image.get("/Height")
+        if isinstance(width, int) and isinstance(height, int) and 0 < width * height <= limits.max_pixels:
+            largest = max(largest, width * height)
+    return _BYTES_PER_PIXEL * max(largest, (threads + 1) * min(largest, _SHARING))
+
+
+def _is_image(thing: Any) -> bool:
+    import pikepdf
+
+    return isinstance(thing, pikepdf.Stream) and thing.get("/Subtype") == pikepdf.Name.Image and "/F" not in thing
+
+
+def _tied(images: list[Any]) -> set[Key]:
+    """Return the pictures that must keep pixels and values: by a matte, or because they are chosen by their colours."""
+    import pikepdf
+
+    found = set[Key]()
+    for image in images:
+        mask = image.get("/SMask")
+        if isinstance(mask, pikepdf.Stream) and "/Matte" in mask:
+            found |= {image.objgen, mask.objgen}
+        if isinstance(image.get("/Mask"), pikepdf.Array) or "/Alternates" in image or "/OPI" in image:
+            found.add(image.objgen)
+    return found
+
+
+def _task(image: Any, wish: Wish, painted: tuple[float, float] | None, tied: bool, max_pixels: int) -> Task | None:
+    """Read a picture out, as far as it is of a kind that can be coded anew."""
+    width, height = image.get("/Width"), image.get("/Height")
+    stencil = image.get("/ImageMask", False) is True
+    bits = 1 if stencil else image.get("/BitsPerComponent", 8)
+    sound = all(isinstance(side, int) and side > 0 for side in (width, height)) and bits in (1, 2, 4, 8)
+    if not sound or width * height > max_pixels:
+        return None
+    filters = _filters.chain(image)
+    last = filters[-1] if filters else ("", {})
+    space = _Space(1) if stencil else _space(image.get("/ColorSpace"))
+    raw = image.read_raw_bytes()
+    if space is None or len(raw) < _SMALLEST:
+        return None
+    if last[0] in (_filters.DCT, _filters.CCITT):
+        data = _filters.unwrapped(raw, filters, _filters_limit(width, height))
+    else:
+        packed = (width * space.components * bits + 7) // 8 * height
+        data = _filters.decoded(image, packed + 4096) if _filters.is_plain(filters) else None
+        data, last = (data[:packed] if data is not None and len(data) >= packed else None), ("", {})
+    if data is None:
+        return None
+    lossy = wish.lossy and not tied and bits > 1 and "/Decode" not in image and _may_lose(image, space)
+    return Task(
+        data=data,
+        filter=last[0],
+        parms=_numbers(last[1]),
+        width=width,
+        height=height,
+        bits=bits,
+        components=1 if space.palette is not None else space.components,
+        palette=space.palette,
+        size=_wanted(width, height, painted, wish.dpi) if lossy else None,
+        quality=wish.quality if lossy else 0,
+        may_be_grey=space.plain_rgb and wish.grey and "/SMask" not in image,
+        may_be_indexed=not tied and "/Decode" not in image,
+        bilevel=(stencil or _is_grey_space(image)) and width * height <= _MAX_JBIG2_PIXELS,
+    )
+
+
+def _filters_limit(width: int, height: int) -> int:
+    return 4 * width * height + (1 << 20)
+
+
+def _numbers(parms: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in parms.items() if isinstance(value, (int, bool))}
+
+
+def _may_lose(image: Any, space: _Space) -> bool:
+    usual = space.components in (1, 3) if space.palette is None else len(space.palette) % 3 == 0
+    return usual and "/SMaskInData" not in image
+
+
+def _is_grey_space(image: Any) -> bool:
+    import pikepdf
+
+    space = image.get("/ColorSpace")
+    first = space[0] if isinstance(space, pikepdf.Array) and len(space) else space
+    return str(first) in ("/DeviceGray", "/G", "/CalGray")
+
+
+def _space(value: Any) -> _Space | None:
+    """Return what a colour space is made of, None where that is not known here."""
+    import pikepdf
+
+    if isinstance(value, pikepdf.Name):
+        known = _SPACES.get(str(value))
+        return _Space(known, plain_rgb=value == pikepdf.Name.DeviceRGB) if known else None
+    if not isinstance(value, pikepdf.Array) or not len(value):
+        return None
+    kind = str(value[0])
+    if kind == "/ICCBased":
+        components: Any = value[1].get("/N")
+        return _Space(components) if components in (1, 3, 4) else None
+    if kind == "/Indexed":
+        return _indexed(value)
+    return _Space(_SPACES[kind]) if kind in _SPACES else None
+
+
+def _indexed(value: Any) -> _Space | None:
+    import pikepdf
+
+    base, highest, table = _space(value[1]), value[2], value[3]
+    if base is None or base.components != 3 or base.palette is not None or not isinstance(highest, int):
+        return None
+    if isinstance(table, pikepdf.Stream):
+        colours = _filters.decoded(table, 4096) if _filters.is_plain(_filters.chain(table)) else None
+    else:
+        colours = bytes(table)
+    if colours is None or len(colours) < 3 * (highest + 1):
+        return None
+    return _Space(1, colours[: 3 * (highest + 1)], value[1])
+
+
+def _wanted(width: int, height: int, painted: tuple[float, float] | None, dpi: int) -> tuple[int, int] | None:
+    """Return the pixels a picture needs, None where it has hardly more or is not known to be painted."""
+    if painted is None or not dpi or min(painted) <= 0:
+        return None
+    across, down = (
+        max(1, min(side, math.ceil(inches * dpi))) for side, inches in zip((width, height), painted, strict=True)
+    )
+    return (across, down) if width > _ENOUGH * across or height > _ENOUGH * down else None
+
+
+def _put(report: Report, image: Any, work: "Future[Coded | None]") -> None:
+    """Put a picture back where that makes the file smaller."""
+    import pikepdf
+
+    coded = work.result()
+    before = len(image.read_raw_bytes())
+    if coded is None:
+        return
+    parms = pikepdf.Dictionary({f"/{key.lstrip('/')}": value for key, value in coded.parms.items()})
+    names = written_bytes(parms) - written_bytes(image.get("/DecodeParms"))
+    if len(coded.data) + 2 * len(coded.palette) + names >= before:
+        return
+    shrunk = coded.size != (image.Width, image.Height)
+    _set_space(image, coded)
+    image.Width, image.Height = coded.size
+    if image.get("/ImageMask", False) is not True:
+        image.BitsPerComponent = coded.bits
+    image.write(coded.data, filter=pikepdf.Name(coded.filter), decode_parms=parms if coded.parms else None)
+    report.recompressed += 1
+    report.downsampled += shrunk
+    report.saved += before - len(coded.data)
+
+
+def _set_space(image: Any, coded: Coded) -> None:
+    import pikepdf
+
+    space = image.get("/ColorSpace")
+    if coded.space == "grey":
+        image.ColorSpace = pikepdf.Name.DeviceGray
+    elif coded.space in ("base", "indexed"):
+        was_indexed = isinstance(space, pikepdf.Array) and space[0] == pikepdf.Name.Indexed
+        base = space[1] if was_indexed else space
+        image.ColorSpace = base
+        if coded.space == "indexed":
+            highest = len(coded.palette) // 3 - 1
+            image.ColorSpace = pikepdf.Array([pikepdf.Name.Indexed, base, highest, pikepdf.String(coded.palette)])

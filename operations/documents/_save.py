@@ -1,0 +1,45 @@
+"""Documents as they go out: packed as tightly as the format allows, encrypted as they came."""
+
+import io
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pikepdf
+
+    from mediamill.operations.documents._open import DocumentFacts
+
+_BEST: Literal[9] = 9
+
+
+def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False) -> bytes:
+    """Write a document: objects in compressed object streams, what nothing refers to left out.
+
+    Encryption is carried over as it was, with its passwords and permissions. The file's identifier is made from its
+    contents, so that the same work gives the same bytes; only an encrypted file has to differ each time, because its
+    cipher starts from random bytes. PDF/A-1 knows no object streams, so such documents get none.
+
+    Args:
+        pdf: The document.
+        facts: What it is.
+        linearize: Whether its first page is to be shown before the rest has arrived.
+
+    Raises:
+        pikepdf.PdfError: It cannot be written.
+    """
+    import pikepdf
+
+    pikepdf.settings.set_flate_compression_level(_BEST)
+    old = facts.pdfa is not None and facts.pdfa.startswith("1")
+    modes = pikepdf.ObjectStreamMode
+    target = io.BytesIO()
+    pdf.save(
+        target,
+        object_stream_mode=modes.disable if old else modes.generate,
+        compress_streams=True,
+        linearize=linearize,
+        preserve_pdfa=facts.pdfa is not None,  # a line end more for each stream
+        encryption=True if facts.encrypted else None,
+        deterministic_id=not facts.encrypted,
+        fix_metadata_version=False,
+    )
+    return target.getvalue()

@@ -1,0 +1,166 @@
+"""Where a document paints its pictures, and how large: content streams read as far as their matrices go.
+
+Pages, forms, patterns, soft masks' groups and the appearances of annotations are walked; what is painted several
+times counts at its largest.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mediamill.operations.documents import _filters
+
+if TYPE_CHECKING:
+    import pikepdf
+
+Key = tuple[int, int]
+Matrix = tuple[float, float, float, float, float, float]
+
+_OPERATORS = "q Q cm Do gs scn SCN"
+_IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+_DEEPEST = 24
+_MAX_CONTENT_BYTES = 64 << 20
+_MAX_STEPS = 3_000_000
+
+
+class Unreadable(Exception):
+    """A content stream cannot be read to its end, so that it is not known where pictures are painted."""
+
+
+class Walk:
+    """Walks a document.
+
+    Attributes:
+        sizes: The largest size each picture is painted at, in inches, by its object.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self.sizes: dict[Key, tuple[float, float]] = {}
+        self._check = check
+        self._steps = 0
+        self._open: set[Key] = set()
+        self._done: set[tuple[Key, tuple[float, ...]]] = set()
+        self._pdf: Any = None
+
+    def document(self, pdf: "pikepdf.Pdf") -> None:
+        """Walk all pages; raises Unreadable where one cannot be read."""
+        import pikepdf
+
+        self._pdf = pdf
+        for page in pdf.pages:
+            self._check()
+            unit = float(page.obj.get("/UserUnit", 1)) / 72
+            base: Matrix = (unit, 0.0, 0.0, unit, 0.0, 0.0)
+            try:
+                self._content(page.obj.get("/Contents"), page.obj.get("/Resources"), base, 0)
+                for note in page.obj.get("/Annots", []):
+                    self._annotation(note, base)
+            except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+                raise Unreadable(str(error)) from error
+
+    def _annotation(self, note: Any, base: Matrix) -> None:
+        import pikepdf
+
+        appearances, box = note.get("/AP"), note.get("/Rect")
+        if appearances is None or box is None:
+            return
+        left, bottom, right, top = (float(edge) for edge in box)
+        for kind in appearances.values():
+            for form in [kind] if isinstance(kind, pikepdf.Stream) else list(kind.values()):
+                if not isinstance(form, pikepdf.Stream):
+                    continue
+                inner = [float(edge) for edge in form.get("/BBox", [0, 0, 1, 1])]
+                width, height = _extent(_matrix(form), abs(inner[2] - inner[0]), abs(inner[3] - inner[1]))
+                across = abs(right - left) / width if width else 1.0
+                down = abs(top - bottom) / height if height else 1.0
+                self._form(form, None, _times((across, 0.0, 0.0, down, 0.0, 0.0), base), 1)
+
+    def _form(self, form: Any, inherited: Any, matrix: Matrix, depth: int) -> None:
+        if depth > _DEEPEST:
+            raise Unreadable("forms are nested too deeply")
+        key = form.objgen
+        ours = _times(_matrix(form), matrix)
+        shape = (key, tuple(round(value, 4) for value in ours[:4]))
+        if key in self._open or shape in self._done:
+            return
+        self._done.add(shape)
+        self._open.add(key)
+        self._content(form, form.get("/Resources", inherited), ours, depth)
+        self._open.discard(key)
+
+    def _content(self, content: Any, resources: Any, base: Matrix, depth: int) -> None:
+        import pikepdf
+
+        if content is None or resources is None:
+            return
+        streams = list(content) if isinstance(content, pikepdf.Array) else [content]
+        parts = []
+        for stream in streams:
+            filters = _filters.chain(stream)
+            data = _filters.decoded(stream, _MAX_CONTENT_BYTES) if _filters.is_plain(filters) else None
+            if data is None:
+                raise Unreadable("a content stream cannot be decoded")
+            parts.append(data)
+        joined = pikepdf.Stream(self._pdf, b"\n".join(parts))
+        stack, matrix = [], base
+        for instruction in pikepdf.parse_content_stream(joined, _OPERATORS):
+            operands, operator = list(instruction.operands), instruction.operator
+            self._steps += 1
+            if self._steps > _MAX_STEPS:
+                raise Unreadable("there is too much to be read")
+            name = str(operator)
+            if name == "q":
+                stack.append(matrix)
+            elif name == "Q":
+                matrix = stack.pop() if stack else base
+            elif name == "cm":
+                matrix = _times(_numbers(operands), matrix)
+            elif operands and isinstance(operands[-1], pikepdf.Name):
+                self._paint(name, str(operands[-1]), resources, matrix, base, depth)
+
+    def _paint(self, operator: str, name: str, resources: Any, matrix: Matrix, base: Matrix, depth: int) -> None:
+        import pikepdf
+
+        kind = {"Do": "/XObject", "gs": "/ExtGState"}.get(operator, "/Pattern")
+        thing = resources.get(kind, {}).get(name)
+        if operator == "gs" and thing is not None:
+            mask = thing.get("/SMask")
+            if isinstance(mask, pikepdf.Dictionary) and "/G" in mask:
+                self._form(mask.G, resources, matrix, depth + 1)
+        elif kind == "/Pattern" and isinstance(thing, pikepdf.Stream):
+            self._form(thing, resources, base, depth + 1)
+        elif operator == "Do" and isinstance(thing, pikepdf.Stream):
+            if thing.get("/Subtype") == pikepdf.Name.Image:
+                self._image(thing, matrix)
+            elif thing.get("/Subtype") == pikepdf.Name.Form:
+                self._form(thing, resources, matrix, depth + 1)
+
+    def _image(self, image: Any, matrix: Matrix) -> None:
+        a, b, c, d = matrix[:4]
+        width, height = math.hypot(a, b), math.hypot(c, d)
+        for key in {image.objgen, *(image[mask].objgen for mask in ("/SMask", "/Mask") if mask in image)}:
+            before = self.sizes.get(key, (0.0, 0.0))
+            self.sizes[key] = max(before[0], width), max(before[1], height)
+
+
+def _matrix(form: Any) -> Matrix:
+    return _numbers(form.get("/Matrix", _IDENTITY))
+
+
+def _numbers(values: Any) -> Matrix:
+    a, b, c, d, e, f = (float(value) for value in values)
+    if not all(math.isfinite(value) for value in (a, b, c, d, e, f)):
+        raise ValueError("a matrix is not of numbers")
+    return a, b, c, d, e, f
+
+
+def _times(one: Matrix, other: Matrix) -> Matrix:
+    """Return the matrix that does what `one` does, then what `other` does."""
+    a, b, c, d, e, f = one
+    p, q, r, s, t, u = other
+    return a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u
+
+
+def _extent(matrix: Matrix, width: float, height: float) -> tuple[float, float]:
+    a, b, c, d = matrix[:4]
+    return abs(a) * width + abs(c) * height, abs(b) * width + abs(d) * height

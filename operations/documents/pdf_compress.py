@@ -1,0 +1,119 @@
+"""Write the smallest PDF that is still the same document."""
+
+import os
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from mediamill.operations.contract import Blob, Context, Lane, Metadata, Plan, Target
+from mediamill.operations.documents import _compress, _images
+from mediamill.operations.documents._open import look, open_asking
+from mediamill.operations.documents._verify import Mode
+from mediamill.protocol.errors import InvalidJob
+from mediamill.protocol.job import Job, OutputPath, Source
+
+SUMMARY = "Make a PDF smaller; text, links, forms and structure stay."
+EXAMPLE: dict[str, Any] = {
+    "operation": "pdf_compress",
+    "input": "report.pdf",
+    "output_dir": "out",
+    "quality": "medium",
+}
+LANE: Lane = "long"
+
+Preset = Literal["low", "medium", "high", "lossless"]
+
+
+class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_fields=True, omit_defaults=True):
+    """A job that makes a PDF smaller."""
+
+    input: Annotated[Source, Meta(description="The document.")]
+    output: Annotated[OutputPath, Meta(description="The file to write.")] | None = None
+    output_dir: Annotated[OutputPath, Meta(description="The folder to write to; the input's name is kept.")] | None = (
+        None
+    )
+    quality: Annotated[
+        Preset,
+        Meta(description="low: pictures at 72 dpi; medium: 150; high: 220; lossless: every page renders as it did."),
+    ] = "medium"
+    image_dpi: (
+        Annotated[int, Meta(ge=36, le=2400, description="Resolution of pictures, in place of the preset's.")] | None
+    ) = None
+    image_quality: (
+        Annotated[int, Meta(ge=1, le=100, description="JPEG quality of pictures, in place of the preset's.")] | None
+    ) = None
+    remove_metadata: Annotated[
+        bool, Meta(description="Take out title, author, dates, XMP and what programs left about themselves.")
+    ] = False
+    linearize: Annotated[bool, Meta(description="Lay it out so that the first page shows early on the web.")] = False
+    password: Annotated[str, Meta(max_length=1024, description="Of an encrypted document.")] | None = None
+    subset_fonts: Annotated[bool, Meta(description="Cut embedded TrueType fonts down to the glyphs used.")] = True
+    allow_breaking_signatures: Annotated[
+        bool, Meta(description="Work on signed documents, too; their signatures are then no longer valid.")
+    ] = False
+    verify: Annotated[
+        Mode, Meta(description="Which pages are rendered and held against the original before the file is written.")
+    ] = "sample"
+
+    def __post_init__(self) -> None:
+        """Check the rules that span fields."""
+        super().__post_init__()
+        if (self.output is None) == (self.output_dir is None):
+            given = "neither" if self.output is None else "both"
+            raise InvalidJob(
+                f"A job takes output or output_dir, received {given}.",
+                field="output" if self.output is None else "output_dir",
+                expected="one of output, output_dir",
+            )
+        for field in ("image_dpi", "image_quality"):
+            if self.quality == "lossless" and getattr(self, field) is not None:
+                raise InvalidJob(
+                    f"{field} has no meaning where pictures stay as they are (quality lossless).",
+                    field=field,
+                    received=getattr(self, field),
+                    expected="absent, or another quality",
+                )
+
+
+def plan(params: Params, ctx: Context) -> Plan:
+    """Say what would be written; what it costs is told by the file's size."""
+    return _plan(params, ctx.read(params.input))
+
+
+def run(params: Params, ctx: Context) -> Metadata:
+    """Make it smaller, prove that it is the same document, write it.
+
+    Raises:
+        MediaError: One of the table's: it is no PDF, damaged, encrypted, too large, or cannot be written.
+    """
+    opened = ctx.read(params.input)
+    what = _plan(params, opened)
+    ctx.reserve(what.memory_bytes)
+    pdf, password = open_asking(opened, params.password, ctx)
+    with pdf:
+        ctx.reserve(what.memory_bytes + _images.memory_bytes(pdf, ctx.limits, ctx.threads))
+        made = _compress.compress(pdf, look(pdf, opened.data), opened.data, password, _settings(params), ctx)
+    for target in ctx.claim(what):
+        ctx.write(target, made.data)
+    return made.metadata
+
+
+def _plan(params: Params, opened: Blob) -> Plan:
+    path = params.output or os.path.join(params.output_dir or "", f"{os.path.splitext(opened.name)[0]}.pdf")
+    memory = _compress.BASE_MEMORY + _compress.COPIES * len(opened.data)
+    return Plan(targets=(Target(path=path, format="pdf"),), memory_bytes=memory)
+
+
+def _settings(params: Params) -> _compress.Settings:
+    preset = _compress.PRESETS.get(params.quality)
+    return _compress.Settings(
+        dpi=params.image_dpi or (preset.dpi if preset else 0),
+        quality=params.image_quality or (preset.quality if preset else 0),
+        tolerance=preset.tolerance if preset else _compress.EXACT,
+        lossy=preset is not None,
+        linearize=params.linearize,
+        remove_metadata=params.remove_metadata,
+        break_signatures=params.allow_breaking_signatures,
+        subset_fonts=params.subset_fonts,
+        verify=params.verify,
+    )
