@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from mediamill.engine import platform
 from mediamill.engine.composite import Composite
 from mediamill.engine.memory import Memory
 from mediamill.engine.messages import Answer, Ask, Begun, Commit, Done, Encoded, Need, ProgressMade, Run
@@ -95,8 +96,10 @@ class Engine:
     def step(self, timeout: float | None = None) -> None:
         """Wait for something to happen, at most `timeout` seconds, and deal with it."""
         self._dispatch()
-        for key, mask in self.pool.selector.select(self._patience(timeout)):
-            key.data(mask)
+        events = self.pool.selector.select(self._patience(timeout))
+        with platform.signals_held():  # an exception between a message and its note would lose what it said
+            for key, mask in events:
+                key.data(mask)
         now = time.monotonic()
         self._stop_overdue(now)
         if now >= self._next_tick:

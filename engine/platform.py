@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Iterator
 
 LINUX = sys.platform.startswith("linux")
 CAN_POOL = os.name == "posix"
@@ -154,3 +155,16 @@ def _cgroup_paths(unified: str, legacy: str) -> list[str]:
                         os.path.join(_CGROUP_ROOT, *parts[:depth], unified) for depth in range(len(parts), -1, -1)
                     ]
     return [*paths, os.path.join(_CGROUP_ROOT, legacy)]
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until the block is over; where a system cannot, they come when they come."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

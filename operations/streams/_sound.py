@@ -1,12 +1,13 @@
 """Sound on its way into a film or file: copied as it is, or decoded, filtered and encoded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from mediamill.operations.streams._av import av, output_error
+from mediamill.operations.streams._graph import FrameFilter
 
 AudioCodecName = Literal["aac", "mp3", "opus", "vorbis", "flac", "alac", "wav"]
 
@@ -132,8 +133,8 @@ def add_audio(container: Any, code: AudioCode) -> Any:
     return stream
 
 
-class SoundFilter:
-    """A chain of filters that decoded sound is sent through, built anew where the sound changes its form.
+class SoundFilter(FrameFilter):
+    """A chain of filters that decoded sound is sent through.
 
     Args:
         filters: Each as FFmpeg writes it.
@@ -141,57 +142,29 @@ class SoundFilter:
     """
 
     def __init__(self, filters: Sequence[str], frame_size: int = 0) -> None:
+        super().__init__(threads=1)
         self._filters = filters
         self._frame_size = frame_size
-        self._key: tuple[object, ...] = ()
-        self._graph: Any = None
-        self._source: Any = None
-        self._sink: Any = None
 
-    def send(self, frame: Any) -> Iterator[Any]:
-        """Send one frame through; yield what comes out."""
-        key = (frame.sample_rate, frame.format.name, frame.layout.name)
-        if key != self._key:
-            yield from self.flush()
-            self._build(frame)
-            self._key = key
-        self._source.push(frame)
-        yield from self._pulled()
+    def _form(self, frame: Any) -> tuple[object, ...]:
+        return frame.sample_rate, frame.format.name, frame.layout.name
 
-    def flush(self) -> Iterator[Any]:
-        """Yield what filters hold back; more frames may follow."""
-        if self._source is None:
-            return
-        self._source.push(None)
-        yield from self._pulled()
-        self._source, self._key = None, ()
-
-    def _build(self, frame: Any) -> None:
-        graph = av().filter.Graph()
-        graph.threads = 1
+    def _enter(self, graph: Any, frame: Any) -> Any:
         tick = frame.time_base or Fraction(1, frame.sample_rate)
-        node = self._source = graph.add_abuffer(
+        return graph.add_abuffer(
             sample_rate=frame.sample_rate, format=frame.format.name, layout=frame.layout.name, time_base=tick
         )
-        for step in self._filters:
-            name, _, options = step.partition("=")
-            following = graph.add(name, options or None)
-            node.link_to(following)
-            node = following
-        self._sink = graph.add("abuffersink")
-        node.link_to(self._sink)
-        graph.configure()
-        if self._frame_size:
-            graph.set_audio_frame_size(self._frame_size)
-        self._graph = graph
 
-    def _pulled(self) -> Iterator[Any]:
-        library = av()
-        while True:
-            try:
-                yield self._sink.pull()
-            except (library.error.BlockingIOError, library.error.EOFError):
-                return
+    def _steps(self, frame: Any) -> Sequence[str]:
+        return self._filters
+
+    def _leave(self, graph: Any) -> Any:
+        return graph.add("abuffersink")
+
+    def _build(self, frame: Any) -> None:
+        super()._build(frame)
+        if self._frame_size:
+            self._graph.set_audio_frame_size(self._frame_size)
 
 
 class AudioFilter(SoundFilter):

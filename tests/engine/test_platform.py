@@ -178,3 +178,15 @@ def test_a_process_whose_parent_is_another_ends_at_once() -> None:
 def test_a_process_with_its_parent_goes_on() -> None:
     code = "import os; from mediamill.engine import platform; platform.die_with_parent(os.getppid()); print('alive')"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"alive\n"
+
+
+def test_signals_wait_until_what_must_not_be_broken_is_done() -> None:
+    came: list[str] = []
+    before = signal.signal(signal.SIGTERM, lambda *_: came.append("signal"))
+    try:
+        with platform.signals_held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            came.append("work")
+        assert came == ["work", "signal"]
+    finally:
+        signal.signal(signal.SIGTERM, before)
