@@ -141,7 +141,7 @@ def test_a_machine_without_sharp_is_told_how_to_install_it(tmp_path: Path) -> No
 
 if ffmpeg.find(None):
 
-    @pytest.mark.parametrize("name", (*WITH_FFMPEG, *ALONE))
+    @pytest.mark.parametrize("name", [*WITH_FFMPEG, *ALONE])
     def test_films_are_held_against_ffmpeg(name: str, tmp_path: Path) -> None:
         _, facts = report(tmp_path, name)
         assert not facts["failures"]
