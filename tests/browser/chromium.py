@@ -40,11 +40,11 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-checker-imaging",  # or large pictures are painted a few frames later than the rest
-    "--run-all-compositor-stages-before-draw",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
 )
 TIMEOUT = 60.0
+_SHOTS, _SHOT_SECONDS = 20, 10.0
 """Seconds an answer, or a page, may take; generous, because the machine may be busy."""
 
 NO_ICON = '<link rel="icon" href="data:,">'
@@ -72,6 +72,10 @@ Promise.all([...document.querySelectorAll("*")]
 
 class BrowserError(Exception):
     """The browser did not do what it was told."""
+
+
+class BrowserTimeout(BrowserError):
+    """It did not answer in time."""
 
 
 def find() -> str | None:
@@ -144,8 +148,8 @@ class Chromium:
         page.resize(width, height, density)
         return page
 
-    def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
-        """Call a method of the protocol and return its answer.
+    def call(self, method: str, session: str | None = None, patience: float = TIMEOUT, **params: Any) -> dict[str, Any]:
+        """Call a method of the protocol and return its answer, waited for `patience` seconds.
 
         Raises:
             BrowserError: It failed, took too long, or the browser is gone.
@@ -158,7 +162,7 @@ class Chromium:
         data = json.dumps(message).encode() + b"\0"
         while data:
             data = data[os.write(self._write, data) :]
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + patience
         while number not in self._answers:
             self.pump(deadline, method)
         answer = self._answers.pop(number)
@@ -176,7 +180,7 @@ class Chromium:
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._read], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise BrowserError(f"no answer to {waiting_for} within {TIMEOUT:g} s")
+                raise BrowserTimeout(f"no answer to {waiting_for} in time")
             chunk = os.read(self._read, 1 << 20)
             if not chunk:
                 raise BrowserError(f"Chromium ended before {waiting_for}: {self._last_words()}")
@@ -264,11 +268,18 @@ class Page:
         if clip is not None:
             options["clip"] = dict(zip(("x", "y", "width", "height"), clip, strict=True)) | {"scale": 1}
         self.evaluate(_DECODED)
-        before, seen = b"", b"-"
-        while seen != before:  # a busy machine takes pictures of a page before all of it is painted
-            self.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
-            before, seen = seen, base64.b64decode(self.call("Page.captureScreenshot", **options)["data"])
-        return seen
+        before = b""
+        for _ in range(_SHOTS):  # a busy machine takes pictures of a page before all of it is painted, or none
+            self.evaluate("new Promise(done => setTimeout(done, 50))")
+            try:
+                answer = self.call("Page.captureScreenshot", patience=_SHOT_SECONDS, **options)
+            except BrowserTimeout:
+                continue
+            seen = base64.b64decode(answer["data"])
+            if seen == before:
+                return seen
+            before = seen
+        raise BrowserError("The page does not come to rest.")
 
     def take(self, method: str, params: dict[str, Any]) -> None:
         """Take an event of this page."""

@@ -66,7 +66,7 @@ def past(engine, job_id, percent):
 
 def test_a_worker_killed_half_way_is_replaced_and_the_film_whole(host, tmp_path, long):
     engine = host("--workers", 1)
-    engine.send(transcode(long(120), id=1))
+    engine.send(transcode(long(600), id=1))
     past(engine, 1, 50)
     (worker,) = engine.workers()
     os.kill(worker, signal.SIGKILL)
@@ -74,13 +74,13 @@ def test_a_worker_killed_half_way_is_replaced_and_the_film_whole(host, tmp_path,
     result = engine.result(1)
     assert code(result) == "ok"
     assert list(files_under(tmp_path / "out")) == ["film.mp4"]
-    assert frames(tmp_path / "out" / "film.mp4") == result["metadata"]["frames"] == 120 * RATE
+    assert frames(tmp_path / "out" / "film.mp4") == result["metadata"]["frames"] == 600 * RATE
     assert code(engine.ask(transcode(long(10), id=2, output="out/next.mp4"))) == "ok"
 
 
 def test_a_worker_killed_twice_leaves_nothing(host, tmp_path, long):
     engine = host("--workers", 1)
-    engine.send(transcode(long(120), id=1))
+    engine.send(transcode(long(600), id=1))
     past(engine, 1, 20)
     assert any(name.endswith(".tmp") for name in files_under(tmp_path / "out"))
     os.kill(engine.workers()[0], signal.SIGKILL)
