@@ -22,7 +22,7 @@ PATIENCE = 30.0
 """Seconds a test waits for what must come. A machine under load is slow; a hang is longer than this."""
 
 SLACK_MS = 500
-"""What the contract allows a time-out to be late."""
+"""What the contract allows a time-out to be late on a machine that wakes a process when it is due."""
 
 CODES = {
     "invalid_json", "line_too_long", "invalid_job", "unknown_operation", "duplicate_id", "input_not_found",
@@ -44,6 +44,44 @@ def environment(*folders: str, **more: str) -> dict[str, str]:
     """Return a clean environment for an engine that knows the operations of the fault folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MEDIAMILL_")}
     return kept | {"MEDIAMILL_OPERATIONS_PATH": os.pathsep.join([FAULTS, *folders])} | more
+
+
+class Lateness:
+    """How late this machine wakes what is due: a loaded one cannot be held to milliseconds, and that is no fault of
+    the engine's. A process of its own measures it from the start to `slack_ms`.
+    """
+
+    _NAPS = """
+import sys, threading, time
+ends = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), ends.set()), daemon=True).start()
+worst = 0.0
+while not ends.is_set():
+    due = time.monotonic() + 0.01
+    time.sleep(0.01)
+    worst = max(worst, time.monotonic() - due)
+print(worst)
+"""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-c", self._NAPS]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def slack_ms(self) -> float:
+        """End the measurement and return how late a limit may be kept, in ms.
+
+        Three are to be woken for one limit: the engine, the worker it kills, and the engine again.
+        """
+        worst, _ = self._process.communicate(timeout=PATIENCE)
+        return SLACK_MS + 3 * 1000 * float(worst)
+
+    def end(self) -> None:
+        """End the measurement of a test that failed before it asked."""
+        self._process.kill()
+        self._process.wait(PATIENCE)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 class Host:

@@ -4,13 +4,13 @@ import threading
 import time
 
 import pytest
-from harness import SLACK_MS, code
+from harness import code
 
 MODES = ["sleep", "gil_held", "gil_regex", "gil_free", "ignore_sigterm"]
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_hanging_job_is_stopped_at_its_limit_and_others_go_on(host, mode):
+def test_a_hanging_job_is_stopped_at_its_limit_and_others_go_on(host, lateness, mode):
     engine = host("--workers", 2)
     engine.send(*({"operation": "hang", "seconds": 0.2, "n": n, "id": f"warm {n}"} for n in range(2)))
     engine.take(2)
@@ -22,10 +22,11 @@ def test_a_hanging_job_is_stopped_at_its_limit_and_others_go_on(host, mode):
     result = engine.result("stuck")
     passed = time.monotonic() - began
     gaps.stop()
+    slack = lateness.slack_ms()
     assert code(result) == "timeout"
-    assert 1000 <= result["elapsed_ms"] <= 1000 + SLACK_MS
-    assert passed <= (1000 + SLACK_MS) / 1000
-    assert gaps.worst < 1.0, "Other jobs stalled."
+    assert 1000 <= result["elapsed_ms"] <= 1000 + slack
+    assert passed <= (1000 + slack) / 1000
+    assert gaps.worst <= 2 * slack / 1000, "Other jobs stalled."
     assert code(engine.ask({"operation": "noop", "id": "next"})) == "ok"
 
 
@@ -49,24 +50,26 @@ class _GapWatch(threading.Thread):
         self.join(30)
 
 
-def test_many_limits_at_once(host):
+def test_many_limits_at_once(host, lateness):
     engine = host("--workers", 2)
     engine.send(
         *({"operation": "hang", "mode": MODES[n % 5], "n": n, "timeout_ms": 300, "id": n} for n in range(10)),
     )
     results = [engine.result(n) for n in range(10)]
     assert [code(r) for r in results] == ["timeout"] * 10
-    assert all(300 <= r["elapsed_ms"] <= 300 + SLACK_MS for r in results)
+    slack = lateness.slack_ms()
+    assert all(300 <= r["elapsed_ms"] <= 300 + slack for r in results), (slack, [r["elapsed_ms"] for r in results])
     assert len(engine.finish()) == 10
 
 
-def test_the_engines_own_limit_holds_where_the_job_sets_none(host):
+def test_the_engines_own_limit_holds_where_the_job_sets_none(host, lateness):
     engine = host("--workers", 2, "--timeout-ms", 400, "--long-timeout-ms", 600)
     engine.send({"operation": "hang", "id": "short"}, {"operation": "film", "seconds": 60, "id": "long"})
     short, long = engine.result("short"), engine.result("long")
     assert (code(short), code(long)) == ("timeout", "timeout")
-    assert 400 <= short["elapsed_ms"] <= 400 + SLACK_MS
-    assert 600 <= long["elapsed_ms"] <= 600 + SLACK_MS
+    slack = lateness.slack_ms()
+    assert 400 <= short["elapsed_ms"] <= 400 + slack
+    assert 600 <= long["elapsed_ms"] <= 600 + slack
 
 
 def test_a_limit_counts_the_run_and_not_the_wait(host):
@@ -76,14 +79,14 @@ def test_a_limit_counts_the_run_and_not_the_wait(host):
     assert code(engine.result(1)) == "ok"
 
 
-def test_a_limit_spans_retries(host):
+def test_a_limit_spans_retries(host, lateness):
     engine = host("--workers", 1)
     result = engine.ask({"operation": "crash", "retries": 25, "timeout_ms": 900, "words": "x", "id": 1})
     assert code(result) in ("timeout", "worker_crashed")
-    assert result["elapsed_ms"] <= 900 + SLACK_MS
+    assert result["elapsed_ms"] <= 900 + lateness.slack_ms()
 
 
-def test_a_stalled_job_is_stopped_and_one_that_moves_is_not(host):
+def test_a_stalled_job_is_stopped_and_one_that_moves_is_not(host, lateness):
     engine = host("--workers", 2)
     engine.send(*({"operation": "hang", "seconds": 0.2, "n": n, "id": f"warm {n}"} for n in range(2)))
     engine.take(2)
@@ -92,7 +95,7 @@ def test_a_stalled_job_is_stopped_and_one_that_moves_is_not(host):
     stalled = engine.result("stalled")
     assert code(stalled) == "timeout"
     assert "stall" in stalled["error"]
-    assert 500 <= stalled["elapsed_ms"] <= 500 + SLACK_MS
+    assert 500 <= stalled["elapsed_ms"] <= 500 + lateness.slack_ms()
     assert code(engine.result("moves")) == "ok"
 
 
