@@ -58,7 +58,7 @@ def exif_of_tiff(data: bytes) -> bytes | None:
     """
     from PIL import Image
 
-    from mediamill.operations.images import _exif_tags as tags
+    from mediamill.operations.tags import _tags as tags
 
     # Sizes have been checked; nothing is decoded here.
     Image.MAX_IMAGE_PIXELS = None

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.images import _avif_timing, _colour, _effort, _embedded, _headers, _pillow
-from mediamill.operations.images._exif_tiff_graft import grafted
 from mediamill.operations.images._params import Chroma, Format, ImageJob, Metadata, Rgba, parse_colour
 from mediamill.operations.images._vips import (
     blob,
@@ -22,6 +21,7 @@ from mediamill.operations.images._vips import (
     set_integers,
     vips,
 )
+from mediamill.operations.tags._tiff_graft import grafted
 from mediamill.protocol.errors import EncodeFailed, InvalidJob, LimitExceeded
 
 if TYPE_CHECKING:

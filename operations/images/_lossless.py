@@ -14,14 +14,14 @@ from mediamill.operations.contract import Blob
 from mediamill.operations.images import _stripping
 from mediamill.operations.images._candidate import Candidate, Task
 from mediamill.operations.images._exact import same_pixels
-from mediamill.operations.images._exif_containers import cut
-from mediamill.operations.images._exif_cut import Cut
-from mediamill.operations.images._exif_rules import Rules
-from mediamill.operations.images._exif_tiff_graft import grafted
 from mediamill.operations.images._gif import MAX_PIXELS, frames_of, pack, read_container
 from mediamill.operations.images._stripping import EXIF_HEAD, Kept
 from mediamill.operations.images._vips import vips
 from mediamill.operations.sniff import sniff
+from mediamill.operations.tags._containers import cut
+from mediamill.operations.tags._cut import Cut
+from mediamill.operations.tags._rules import Rules
+from mediamill.operations.tags._tiff_graft import grafted
 from mediamill.protocol.errors import MediaError
 
 ZOPFLI_PIXELS = 250_000

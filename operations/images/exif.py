@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from mediamill.operations.contract import Blob, Context, Metadata, Plan, Target
-from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_containers import SUFFIXES, cut, look
-from mediamill.operations.images._exif_cut import Cut
-from mediamill.operations.images._exif_look import Look
-from mediamill.operations.images._exif_rules import Mode, Rules
-from mediamill.operations.images._exif_upright import turned
+from mediamill.operations.images._upright import turned
+from mediamill.operations.tags import _tags as tags
+from mediamill.operations.tags._containers import SUFFIXES, cut, look
+from mediamill.operations.tags._cut import Cut
+from mediamill.operations.tags._look import Look
+from mediamill.operations.tags._rules import Mode, Rules
 from mediamill.protocol.errors import InvalidJob
 from mediamill.protocol.job import Job, OutputPath, Source
 from mediamill.protocol.names import nearest

@@ -11,9 +11,10 @@ import pytest
 import pyvips
 from PIL import Image
 
-from mediamill.operations.images import _exif_jpeg, exif
-from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_png import chunk
+from mediamill.operations.images import exif
+from mediamill.operations.tags import _jpeg
+from mediamill.operations.tags import _tags as tags
+from mediamill.operations.tags._png import chunk
 
 # Pillow warns about EXIF it cannot read.
 pytestmark = [
@@ -40,7 +41,7 @@ def scan(data):
     """Return everything in a JPEG's first picture that is no application segment and no comment."""
     return [
         (one.marker, one.body, one.coded)
-        for one in _exif_jpeg.parse(data).segments
+        for one in _jpeg.parse(data).segments
         if not 0xE0 <= one.marker <= 0xEF and one.marker != 0xFE
     ]
 
@@ -296,7 +297,7 @@ def test_a_gain_map_stays_usable_and_tells_nothing_else(rewritten, sample):
     assert b"hdrgm:Version" in data
     assert b"hdrgm:GainMapMax" in data
     assert b"somewhere" not in data
-    first = _exif_jpeg.parse(data)
+    first = _jpeg.parse(data)
     behind = data[first.end :]
     assert f'Item:Length="{len(behind)}"'.encode() in data[: first.end]
     with Image.open(io.BytesIO(data)) as image:
@@ -304,12 +305,12 @@ def test_a_gain_map_stays_usable_and_tells_nothing_else(rewritten, sample):
         start = image.info["mpoffset"] + entry["DataOffset"]
     assert data[start : start + entry["Size"]] == behind
     before = sample("gain-map.jpg").read_bytes()
-    assert decoded(behind) == decoded(before[_exif_jpeg.parse(before).end :])
+    assert decoded(behind) == decoded(before[_jpeg.parse(before).end :])
 
 
 def test_further_pictures_do_not_speak_for_the_first(done, sample, tmp_path):
     data = sample("metadata.jpg").read_bytes()
-    first = _exif_jpeg.parse(data)
+    first = _jpeg.parse(data)
     bare = [one for one in first.segments if not one.body.startswith((b"Exif", b"http", b"Photoshop"))]
     shift = sum(len(one.written()) for one in first.segments) - sum(len(one.written()) for one in bare)
     assert shift > 0
@@ -333,7 +334,7 @@ def test_the_index_of_further_pictures_follows_them(rewritten):
         image.seek(1)
         assert image.size == (60, 40)
         image.load()
-    assert len(_exif_jpeg.parse(data).segments) > 5
+    assert len(_jpeg.parse(data).segments) > 5
 
 
 @pytest.mark.parametrize("tag", range(2, 9))

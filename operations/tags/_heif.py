@@ -7,9 +7,9 @@ follows.
 
 from msgspec import Struct
 
-from mediamill.operations.images import _exif_items as items
-from mediamill.operations.images._exif_editor import Editor
-from mediamill.operations.images._exif_items import Box, Item, boxes
+from mediamill.operations.tags import _items as items
+from mediamill.operations.tags._editor import Editor
+from mediamill.operations.tags._items import Box, Item, boxes
 from mediamill.protocol.errors import CorruptInput
 
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")

@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_read import Layout, Tree
+from mediamill.operations.tags import _tags as tags
+from mediamill.operations.tags._read import Layout, Tree
 
 MAX_NOTES, MAX_BYTES = 16, 1 << 20
 """Notes that are looked at, and their bytes."""

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mediamill.operations.contract import Blob
-from mediamill.operations.images import _exif_items, _exif_jpeg, _exif_png, _exif_webp
-from mediamill.operations.images._exif_containers import WALKS, cut, look
-from mediamill.operations.images._exif_cut import Cut
-from mediamill.operations.images._exif_rules import Rules
 from mediamill.operations.sniff import Kind
+from mediamill.operations.tags import _items, _jpeg, _png, _webp
+from mediamill.operations.tags._containers import WALKS, cut, look
+from mediamill.operations.tags._cut import Cut
+from mediamill.operations.tags._rules import Rules
 from mediamill.protocol.errors import CorruptInput, MediaError
 
 RICH = {
@@ -92,7 +92,7 @@ def test_exif_longer_than_a_segment_is_read_and_written(sample):
     block = piexif.dump({"0th": {piexif.ImageIFD.Make: b"Canon"}, "Exif": {piexif.ExifIFD.UserComment: note}})
     pieces = [block[at : at + 60_000] for at in range(6, len(block), 60_000)]
     plain = sample("orientation-1.jpg").read_bytes()
-    segments = b"".join(_exif_jpeg.Segment(0xE1, b"Exif\0\0" + piece).written() for piece in pieces)
+    segments = b"".join(_jpeg.Segment(0xE1, b"Exif\0\0" + piece).written() for piece in pieces)
     data = plain[:2] + segments + plain[2:]
     seen = look(blob(data, "jpeg"))
     assert seen.problems == []
@@ -113,17 +113,17 @@ def test_a_jpegs_segments_are_bounded():
 def test_texts_of_a_png_are_inflated_within_a_budget():
     bomb = b"Comment\0\0" + zlib.compress(bytes(8 << 20), 9)
     header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
-    chunks = [_exif_png.chunk(b"IHDR", header), *[_exif_png.chunk(b"zTXt", bomb)] * 12, _exif_png.chunk(b"IEND", b"")]
-    seen = look(blob(_exif_png.SIGNATURE + b"".join(chunks), "png"))
+    chunks = [_png.chunk(b"IHDR", header), *[_png.chunk(b"zTXt", bomb)] * 12, _png.chunk(b"IEND", b"")]
+    seen = look(blob(_png.SIGNATURE + b"".join(chunks), "png"))
     assert seen.problems == ["PNG: a zTXt chunk is damaged or too large"]
 
 
 def test_raw_profiles_come_back_as_they_were():
     profile = bytes(range(256))
-    assert _exif_png.unpack_raw(_exif_png.pack_raw("exif", profile)) == profile
-    assert _exif_png.unpack_raw(b"\nexif\n    9999\nabcd\n") is None
-    assert _exif_png.unpack_raw(b"\nexif\n   2\nabc\n") is None
-    assert _exif_png.unpack_raw(b"exif") is None
+    assert _png.unpack_raw(_png.pack_raw("exif", profile)) == profile
+    assert _png.unpack_raw(b"\nexif\n    9999\nabcd\n") is None
+    assert _png.unpack_raw(b"\nexif\n   2\nabc\n") is None
+    assert _png.unpack_raw(b"exif") is None
 
 
 def test_the_flags_of_a_webp_say_what_is_there(sample):
@@ -132,20 +132,20 @@ def test_the_flags_of_a_webp_say_what_is_there(sample):
     assert flags == {"all": 0x28, "gps": 0x2C}  # ICC, and EXIF for the orientation
     plain = cut(blob(sample("photo.webp").read_bytes(), "webp"), Cut(Rules()))
     assert plain == sample("photo.webp").read_bytes()
-    assert _exif_webp.parse(data)[1]
+    assert _webp.parse(data)[1]
 
 
 @pytest.mark.parametrize("name", ["metadata.avif", "metadata.heic"])
 def test_an_index_says_where_everything_is_now(sample, name):
     data = sample(name).read_bytes()
     after = cut(blob(data, name[-4:]), Cut(Rules()))
-    meta = next(box for box in _exif_items.boxes(after, 0, len(after)) if box.kind == b"meta")
-    index = _exif_items.read(after, meta)
+    meta = next(box for box in _items.boxes(after, 0, len(after)) if box.kind == b"meta")
+    index = _items.read(after, meta)
     assert index.whole
     assert {item.kind for item in index.items} <= {"av01", "hvc1"}
     assert index.thumbnails == frozenset()
     total = sum(end - start for item in index.items for start, end in item.spans)
-    mdat = next(box for box in _exif_items.boxes(after, 0, len(after)) if box.kind == b"mdat")
+    mdat = next(box for box in _items.boxes(after, 0, len(after)) if box.kind == b"mdat")
     assert mdat.end == len(after)
     assert mdat.end - mdat.body == total
     assert pillow_heif.open_heif(after).size == (80, 120) if name.endswith("heif") else True
@@ -178,8 +178,8 @@ def test_the_alpha_of_a_small_picture_goes_with_it():
     target = io.BytesIO()
     file.save(target, quality=80, thumbnails=[40], enc_params={"x265:pools": "none"})
     data = target.getvalue()
-    meta = next(box for box in _exif_items.boxes(data, 0, len(data)) if box.kind == b"meta")
-    before = _exif_items.read(data, meta)
+    meta = next(box for box in _items.boxes(data, 0, len(data)) if box.kind == b"meta")
+    before = _items.read(data, meta)
     assert before.with_dependents({1}) >= {1, *(one for one, others in before.about.items() if others == {1})}
     after = cut(blob(data, "heic"), Cut(Rules(mode="thumbnail")))
     opened = pillow_heif.open_heif(after)
@@ -189,9 +189,9 @@ def test_the_alpha_of_a_small_picture_goes_with_it():
 
 def extended(data):
     """Return a JPEG's extended XMP and what its main packet says it is."""
-    bodies = [one.body for one in _exif_jpeg.parse(data).segments]
-    pieces = [body[len(_exif_jpeg.EXTENDED) :] for body in bodies if body.startswith(_exif_jpeg.EXTENDED)]
-    main = next(body for body in bodies if body.startswith(_exif_jpeg.XMP))
+    bodies = [one.body for one in _jpeg.parse(data).segments]
+    pieces = [body[len(_jpeg.EXTENDED) :] for body in bodies if body.startswith(_jpeg.EXTENDED)]
+    main = next(body for body in bodies if body.startswith(_jpeg.XMP))
     said = re.search(rb'HasExtendedXMP="(\w+)"', main)
     return b"".join(piece[40:] for piece in pieces), {piece[:32] for piece in pieces}, said and said[1]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from mediamill.operations.images._exif_editor import Editor
-from mediamill.operations.images._exif_iptc import PHOTOSHOP
+from mediamill.operations.tags._editor import Editor
+from mediamill.operations.tags._iptc import PHOTOSHOP
 from mediamill.protocol.errors import CorruptInput
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

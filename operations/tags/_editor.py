@@ -6,7 +6,7 @@ left of it. So what is found and what is taken out are the same pieces.
 
 from typing import Protocol
 
-from mediamill.operations.images._exif_read import Tree
+from mediamill.operations.tags._read import Tree
 
 
 class Editor(Protocol):

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from mediamill.operations.images import _exif_edit
-from mediamill.operations.images._exif_read import Entry, Tree, read
+from mediamill.operations.tags import _edit
+from mediamill.operations.tags._read import Entry, Tree, read
 
 MARK = b"MPF\0"
 MAX_PICTURES = 256
@@ -113,5 +113,5 @@ def written(index: Index, kept: Sequence[tuple[Place, bytes]], base: int, first:
     count = tree.find("IFD0", _COUNT)
     if count is not None and count.size == 4:
         edits[count.at] = layout.bytes_of(len(rows), 4)
-    whole = _exif_edit.rest(tree, lambda _directory, _entry: False)
-    return MARK + _exif_edit.erased(whole, edits, alone=False)
+    whole = _edit.rest(tree, lambda _directory, _entry: False)
+    return MARK + _edit.erased(whole, edits, alone=False)

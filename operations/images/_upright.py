@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.contract import Blob, Context
-from mediamill.operations.images import _exif_jpeg, _exif_png, _exif_tiff_graft, _exif_webp
 from mediamill.operations.images._headers import png_frames
 from mediamill.operations.images._pillow import decode_error
 from mediamill.operations.images._resample import upright
 from mediamill.operations.images._source import Source, open_source
 from mediamill.operations.images._vips import vips
+from mediamill.operations.tags import _jpeg as jpeg
+from mediamill.operations.tags import _png as png
+from mediamill.operations.tags import _tiff_graft as tiff
+from mediamill.operations.tags import _webp as webp
 from mediamill.protocol.errors import UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -60,17 +63,17 @@ def turned(opened: Blob, metadata: bytes, orientation: int, ctx: Context) -> Tur
     ctx.check()
     name = source.facts.format
     if name == "jpeg":
-        return Turned(_exif_jpeg.grafted(metadata, _jpeg(opened.data, orientation)), True)
+        return Turned(jpeg.grafted(metadata, _jpeg(opened.data, orientation)), True)
     if name == "png":
         deep = source.facts.depth == 16
         pixels = _deep_png(source, orientation) if deep else _by_pillow(opened.data, "PNG", orientation)
-        return Turned(_exif_png.grafted(metadata, pixels), False)
+        return Turned(png.grafted(metadata, pixels), False)
     if name == "webp":
-        exact = _exif_webp.is_lossless(opened.data)
+        exact = webp.is_lossless(opened.data)
         options = {"lossless": True, "exact": True} if exact else {"quality": _WEBP_QUALITY, "method": 4}
         pixels = _by_pillow(opened.data, "WEBP", orientation, **options)
-        return Turned(_exif_webp.grafted(metadata, pixels), not exact)
-    return Turned(_exif_tiff_graft.grafted(metadata, _tiff(source, orientation)), False)
+        return Turned(webp.grafted(metadata, pixels), not exact)
+    return Turned(tiff.grafted(metadata, _tiff(source, orientation)), False)
 
 
 def _check_single(source: Source) -> None:
@@ -151,7 +154,7 @@ def _deep_png(source: Source, orientation: int) -> bytes:
 
 def _tiff(source: Source, orientation: int) -> bytes:
     library = vips()
-    name = _COMPRESSIONS.get(_exif_tiff_graft.compression(source.data), "deflate")
+    name = _COMPRESSIONS.get(tiff.compression(source.data), "deflate")
     options: dict[str, Any] = {"compression": name, "keep": "none"}
     if name in ("lzw", "deflate", "zstd"):
         options["predictor"] = "float" if source.facts.depth >= 32 else "horizontal"

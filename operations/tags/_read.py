@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mediamill.operations.images import _exif_tags as tags
+from mediamill.operations.tags import _tags as tags
 
 MAX_DIRECTORIES = 2048
 """Directories that are read; a camera's file has five, a scanned book some hundreds."""

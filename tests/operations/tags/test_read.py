@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mediamill.operations.images import _exif_edit, _exif_maker, _exif_text
-from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_cut import Cut
-from mediamill.operations.images._exif_read import MAX_DIRECTORIES, MAX_ENTRIES, read
-from mediamill.operations.images._exif_rules import Rules
+from mediamill.operations.tags import _edit, _maker, _text
+from mediamill.operations.tags import _tags as tags
+from mediamill.operations.tags._cut import Cut
+from mediamill.operations.tags._read import MAX_DIRECTORIES, MAX_ENTRIES, read
+from mediamill.operations.tags._rules import Rules
 
 QUICK = settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -53,9 +53,9 @@ def rich():
 
 def everything(tree):
     """Do all that is ever done with a tree."""
-    said = {name: value for _, _, name, value in _exif_text.everything(tree)}
-    json.dumps([said, _exif_text.summary(tree)], allow_nan=False)
-    _exif_maker.leaks(tree)
+    said = {name: value for _, _, name, value in _text.everything(tree)}
+    json.dumps([said, _text.summary(tree)], allow_nan=False)
+    _maker.leaks(tree)
     for rules in (Rules(), Rules(mode="gps"), Rules(mode="camera"), Rules(inverted=True, keep=frozenset(("Make",)))):
         for left in (Cut(rules).exif(tree.data), Cut(rules, turned=True).exif(tree.data)):
             assert left is None or len(left) <= 2 * len(tree.data) + 64
@@ -67,7 +67,7 @@ def test_directories_by_name(rich):
     assert [one.name for one in tree.directories] == ["IFD0", "ExifIFD", "InteropIFD", "GPS", "IFD1"]
     assert tree.problems == ()
     assert tree.raw(tree.find("ExifIFD", tags.MAKER_NOTE)) == NOTE
-    assert _exif_text.position(tree) == ({"latitude": -1.51}, [])
+    assert _text.position(tree) == ({"latitude": -1.51}, [])
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -88,7 +88,7 @@ def test_a_bigtiff():
     body = struct.pack("<Q", 1) + struct.pack("<HHQ", 0x0110, 2, 3) + b"M5\0".ljust(8, b"\0") + bytes(8)
     tree = read(b"II+\0\x08\0\0\0" + struct.pack("<Q", 16) + body)
     assert tree.raw(tree.find("IFD0", tags.MODEL)) == b"M5\0"
-    assert _exif_edit.erased(_exif_edit.rest(tree, lambda *_: False), {}, alone=False) == tree.data
+    assert _edit.erased(_edit.rest(tree, lambda *_: False), {}, alone=False) == tree.data
 
 
 def test_numbers_for_people():
@@ -102,9 +102,9 @@ def test_numbers_for_people():
         (0, None),
         (-1, None),
     ]
-    assert [_exif_text.exposure(value) for value, _ in seconds] == [text for _, text in seconds]
+    assert [_text.exposure(value) for value, _ in seconds] == [text for _, text in seconds]
     stops = [(2.8, "f/2.8"), (8, "f/8"), (0.95, "f/0.95"), (1.4142, "f/1.4"), (0, None)]
-    assert [_exif_text.f_number(value) for value, _ in stops] == [text for _, text in stops]
+    assert [_text.f_number(value) for value, _ in stops] == [text for _, text in stops]
 
 
 def test_numbers_are_finite():
@@ -169,22 +169,22 @@ def test_hostile_blocks_cost_little():
     strips = block(*[entry(tag, 4, many, 8) for tag in (0x0111, 0x0117)] * 500, rest=bytes(4 * many))
     everything(read(strips))
     notes = block(*[entry(0x927C, 7, many * 12, 8)] * many)
-    _exif_maker.leaks(read(notes))
+    _maker.leaks(read(notes))
     overlapping = Cut(Rules(inverted=True, mode="gps", keep=frozenset(("ImageDescription",)))).exif(long)
     assert len(overlapping) <= len(long)
 
 
 def test_nothing_goes_without_leave(rich):
     tree = read(rich)
-    kept = _exif_edit.rest(tree, lambda *_: False)
-    for left in (_exif_edit.erased(kept, {}, alone=True), _exif_edit.edited(kept, {})):
+    kept = _edit.rest(tree, lambda *_: False)
+    for left in (_edit.erased(kept, {}, alone=True), _edit.edited(kept, {})):
         assert piexif.load(b"Exif\0\0" + left) == piexif.load(b"Exif\0\0" + rich)
 
 
 def test_a_directory_goes_with_what_leads_to_it(rich):
     tree = read(rich)
     for alone in (True, False):
-        left = _exif_edit.erased(_exif_edit.rest(tree, lambda one, _: one.name == "GPS"), {}, alone=alone)
+        left = _edit.erased(_edit.rest(tree, lambda one, _: one.name == "GPS"), {}, alone=alone)
         after = piexif.load(b"Exif\0\0" + left)
         assert not after["GPS"]
         assert piexif.ImageIFD.GPSTag not in after["0th"]
@@ -196,8 +196,8 @@ def test_a_directory_goes_with_what_leads_to_it(rich):
 
 def test_a_block_without_a_maker_note_is_written_without_gaps(rich):
     tree = read(rich)
-    left = _exif_edit.rest(tree, lambda one, each: one.name == "IFD1" or each.tag == tags.MAKER_NOTE)
-    data = _exif_edit.edited(left, {})
+    left = _edit.rest(tree, lambda one, each: one.name == "IFD1" or each.tag == tags.MAKER_NOTE)
+    data = _edit.edited(left, {})
     after = piexif.load(b"Exif\0\0" + data)
     assert after["Exif"] == {piexif.ExifIFD.FNumber: (28, 10)} | {
         tag: value for tag, value in after["Exif"].items() if tag == piexif.ExifIFD.InteroperabilityTag
@@ -246,7 +246,7 @@ def directory(*found, order="<"):
 )
 def test_what_maker_notes_tell_of_the_place(make, note, found):
     tags_ = {"0th": {piexif.ImageIFD.Make: make}, "Exif": {piexif.ExifIFD.MakerNote: note}}
-    assert _exif_maker.leaks(read(piexif.dump(tags_).removeprefix(b"Exif\0\0"))) == found
+    assert _maker.leaks(read(piexif.dump(tags_).removeprefix(b"Exif\0\0"))) == found
     left = Cut(Rules(mode="gps")).exif(piexif.dump(tags_).removeprefix(b"Exif\0\0"))
     assert (note in left) == (not found)
 

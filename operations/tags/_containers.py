@@ -3,22 +3,22 @@
 from collections.abc import Callable, Mapping
 
 from mediamill.operations.contract import Blob
-from mediamill.operations.images import _exif_heif, _exif_jpeg, _exif_png, _exif_tiff, _exif_webp
-from mediamill.operations.images._exif_cut import Cut
-from mediamill.operations.images._exif_editor import Editor
-from mediamill.operations.images._exif_look import Look
+from mediamill.operations.tags import _heif, _jpeg, _png, _tiff, _webp
+from mediamill.operations.tags._cut import Cut
+from mediamill.operations.tags._editor import Editor
+from mediamill.operations.tags._look import Look
 from mediamill.protocol.errors import UnsupportedFormat
 from mediamill.protocol.results import text
 
 Walk = Callable[[bytes, Editor], bytes]
 
 WALKS: Mapping[str, Walk] = {
-    "jpeg": _exif_jpeg.walk,
-    "png": _exif_png.walk,
-    "webp": _exif_webp.walk,
-    "tiff": _exif_tiff.walk,
-    "avif": _exif_heif.walk,
-    "heic": _exif_heif.walk,
+    "jpeg": _jpeg.walk,
+    "png": _png.walk,
+    "webp": _webp.walk,
+    "tiff": _tiff.walk,
+    "avif": _heif.walk,
+    "heic": _heif.walk,
 }
 SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "jpeg": ("jpg", "jpeg", "jpe", "jfif", "insp"),

@@ -1,7 +1,7 @@
 """A TIFF file of one file's picture and another's metadata: the tags of both in one new directory."""
 
-from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_read import SIZES, Entry, Layout, Tree, read
+from mediamill.operations.tags import _tags as tags
+from mediamill.operations.tags._read import SIZES, Entry, Layout, Tree, read
 
 _COMPRESSION = 0x0103
 _RESOLUTION = (0x011A, 0x011B, 0x0128)

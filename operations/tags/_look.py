@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from mediamill.operations.images import _exif_iptc as iptc
-from mediamill.operations.images import _exif_maker, _exif_rules, _exif_text, _exif_xmp
-from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_read import MAX_PROBLEMS, Directory, Entry, Tree, read
-from mediamill.operations.images._exif_rules import Rules
+from mediamill.operations.tags import _iptc as iptc
+from mediamill.operations.tags import _maker, _rules, _text, _xmp
+from mediamill.operations.tags import _tags as tags
+from mediamill.operations.tags._read import MAX_PROBLEMS, Directory, Entry, Tree, read
+from mediamill.operations.tags._rules import Rules
 
 MAX_ALL = 24_000
 """Characters of all tags together that a result says; its line has room for twice as many."""
@@ -84,12 +84,12 @@ class Look:
     def xmp(self, packet: bytes, *, gain_map: bool = False) -> bytes:
         """Look through a packet for places."""
         self.has_xmp = True
-        trimmed = _exif_xmp.trimmed(packet)
-        if not _exif_xmp.is_sound(trimmed):
+        trimmed = _xmp.trimmed(packet)
+        if not _xmp.is_sound(trimmed):
             self.problem("XMP: it is damaged")
             return packet
-        for one in _exif_xmp.properties(trimmed):
-            self._leak(f"XMP:{one.name}", _exif_rules.xmp_group(one) == "gps")
+        for one in _xmp.properties(trimmed):
+            self._leak(f"XMP:{one.name}", _rules.xmp_group(one) == "gps")
         return packet
 
     def photoshop(self, data: bytes) -> bytes:
@@ -113,12 +113,12 @@ class Look:
         if not sound:
             self.problem("IPTC: its datasets are damaged")
         for one in found:
-            self._leak(one.name, _exif_rules.iptc_group(one) == "gps")
+            self._leak(one.name, _rules.iptc_group(one) == "gps")
         return data
 
     def text(self, keyword: str, body: bytes) -> bool:
         """Look at a keyword."""
-        self._leak(f"Text:{keyword}", _exif_rules.text_group(keyword) == "gps")
+        self._leak(f"Text:{keyword}", _rules.text_group(keyword) == "gps")
         return True
 
     def other(self, name: str, body: bytes, group: str = "") -> bool:
@@ -130,7 +130,7 @@ class Look:
     def orientation(self) -> int:
         """The EXIF orientation the picture is shown with, 1..8."""
         found = next((tree for tree in self._own if tree.find("IFD0", tags.ORIENTATION)), None)
-        return _exif_text.orientation(found) if found is not None and self.obeys_exif else 1
+        return _text.orientation(found) if found is not None and self.obeys_exif else 1
 
     @property
     def _own(self) -> list[Tree]:
@@ -147,7 +147,7 @@ class Look:
         found: dict[str, Any] = {}
         problems = [*self.problems]
         for tree in self._own:
-            summary, wrong = _exif_text.summary(tree)
+            summary, wrong = _text.summary(tree)
             found = summary | found
             problems += [f"EXIF: {problem}" for problem in wrong]
         flags = {"has_xmp": self.has_xmp, "has_iptc": self.has_iptc, "has_icc": self.has_icc}
@@ -166,7 +166,7 @@ class Look:
         found: dict[str, Any] = {}
         room = MAX_ALL
         for tree in self._own:
-            for directory, entry, name, value in _exif_text.everything(tree):
+            for directory, entry, name, value in _text.everything(tree):
                 if name in found or rules.drop(self._group(directory, entry), (name,)):
                     continue
                 room -= len(name) + len(str(value)) + 8
@@ -197,7 +197,7 @@ class Look:
             self._leak("MPImage:GPS", any(one.name == "GPS" and one.entries for one in tree.directories))
         for problem in tree.problems:
             self.problem(f"EXIF: {problem}")
-        leaks = _exif_maker.leaks(tree)
+        leaks = _maker.leaks(tree)
         if leaks is not None:
             self._maker_note = True
             for leak in leaks:

@@ -9,10 +9,10 @@ import re
 
 from msgspec import Struct
 
-from mediamill.operations.images import _exif_mpf as mpf
-from mediamill.operations.images import _exif_xmp
-from mediamill.operations.images._exif_editor import Editor
-from mediamill.operations.images._exif_iptc import PHOTOSHOP
+from mediamill.operations.tags import _mpf as mpf
+from mediamill.operations.tags import _xmp as xmp
+from mediamill.operations.tags._editor import Editor
+from mediamill.operations.tags._iptc import PHOTOSHOP
 from mediamill.protocol.errors import CorruptInput
 
 MAX_SEGMENTS = 100_000
@@ -282,7 +282,7 @@ def _xmp(packet: bytes, extended: dict[bytes, bytes], editor: Editor, gain_map: 
         if new:
             main = main.replace(digest, new)
         else:
-            main = _exif_xmp.without(_exif_xmp.trimmed(main), lambda one: one.name == "HasExtendedXMP")[0]
+            main = xmp.without(xmp.trimmed(main), lambda one: one.name == "HasExtendedXMP")[0]
     return [Segment(0xE1, XMP + main), *longer]
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
-from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_read import SIZES, Directory, Entry, Layout, Tree, data_spans
+from mediamill.operations.tags import _tags as tags
+from mediamill.operations.tags._read import SIZES, Directory, Entry, Layout, Tree, data_spans
 
 Drop = Callable[[Directory, Entry], bool]
 Spans = list[tuple[int, int]]

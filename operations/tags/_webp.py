@@ -3,7 +3,7 @@
 After RFC 9649.
 """
 
-from mediamill.operations.images._exif_editor import Editor
+from mediamill.operations.tags._editor import Editor
 from mediamill.protocol.errors import CorruptInput
 
 _PICTURE = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))

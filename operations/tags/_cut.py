@@ -7,12 +7,12 @@ it; unless nothing is to go at all.
 
 from collections.abc import Callable
 
-from mediamill.operations.images import _exif_iptc as iptc
-from mediamill.operations.images import _exif_maker, _exif_rules, _exif_text, _exif_xmp
-from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_edit import edited, erased, rest
-from mediamill.operations.images._exif_read import ASCII, Directory, Entry, Tree, read
-from mediamill.operations.images._exif_rules import Rules
+from mediamill.operations.tags import _iptc as iptc
+from mediamill.operations.tags import _maker, _rules, _text, _xmp
+from mediamill.operations.tags import _tags as tags
+from mediamill.operations.tags._edit import edited, erased, rest
+from mediamill.operations.tags._read import ASCII, Directory, Entry, Tree, read
+from mediamill.operations.tags._rules import Rules
 from mediamill.protocol.errors import CorruptInput, UnsupportedFormat
 
 _MAKER_NOTES = (tags.MAKER_NOTE, 0xC634)
@@ -106,25 +106,25 @@ class Cut:
             return packet
         if "ApplicationNotes" in self.rules.keep:
             return packet
-        trimmed = _exif_xmp.trimmed(packet)
-        if not _exif_xmp.is_sound(trimmed):
+        trimmed = _xmp.trimmed(packet)
+        if not _xmp.is_sound(trimmed):
             return self._whole(packet, "XMP")
 
-        def drop(one: _exif_xmp.Property) -> bool:
-            group = _exif_rules.xmp_group(one)
-            if _exif_rules.is_gain_map(one):
+        def drop(one: _xmp.Property) -> bool:
+            group = _rules.xmp_group(one)
+            if _rules.is_gain_map(one):
                 return not gain_map and self.rules.everything_goes and one.depth == 0
             if self.turned and one.prefix == "tiff" and one.name == "Orientation":
                 return True
             if one.depth and (not group or self.rules.inverted or self.rules.everything_goes):
                 return False
-            return self.rules.drop(group, _exif_rules.xmp_names(one))
+            return self.rules.drop(group, _rules.xmp_names(one))
 
-        left, gone = _exif_xmp.without(trimmed, drop)
+        left, gone = _xmp.without(trimmed, drop)
         self._removed.update(gone)
         if not gone:
             return packet
-        return left if any(one.prefix not in ("xml", *_exif_xmp.FRAME) for one in _exif_xmp.properties(left)) else None
+        return left if any(one.prefix not in ("xml", *_xmp.FRAME) for one in _xmp.properties(left)) else None
 
     def photoshop(self, data: bytes) -> bytes | None:
         """Cut Photoshop's blocks."""
@@ -164,7 +164,7 @@ class Cut:
         left, told = [], False
         for one in found:
             frame = one.record != 2 or one.number == 0
-            if not frame and self.rules.drop(_exif_rules.iptc_group(one), _exif_rules.iptc_names(one)):
+            if not frame and self.rules.drop(_rules.iptc_group(one), _rules.iptc_names(one)):
                 self._removed.add(one.name)
                 continue
             left.append(one.data)
@@ -175,7 +175,7 @@ class Cut:
 
     def text(self, keyword: str, body: bytes) -> bool:
         """Cut a comment."""
-        if not self.rules.drop(_exif_rules.text_group(keyword), _exif_rules.text_names(keyword)):
+        if not self.rules.drop(_rules.text_group(keyword), _rules.text_names(keyword)):
             return True
         self._removed.add(f"Text:{keyword}" if keyword != "Comment" else keyword)
         return False
@@ -197,9 +197,9 @@ class Cut:
 
     def _drop(self, tree: Tree, *, file: bool) -> Callable[[Directory, Entry], bool]:
         """Return what decides about a tree's entries, and notes the names of those that go."""
-        leaks = bool(_exif_maker.leaks(tree))
+        leaks = bool(_maker.leaks(tree))
         adobe = _is_adobe_rgb(tree)
-        shown = _exif_text.orientation(tree) if self._obeys_exif else 1
+        shown = _text.orientation(tree) if self._obeys_exif else 1
 
         def goes(directory: Directory, entry: Entry) -> bool:
             name = tags.name(directory.name, entry.tag)
@@ -229,7 +229,7 @@ class Cut:
     def _upright(self, tree: Tree) -> dict[int, bytes]:
         """Return the values that change once the pixels are turned."""
         layout, edits = tree.layout, {}
-        shown = _exif_text.orientation(tree)
+        shown = _text.orientation(tree)
         entry = tree.find("IFD0", tags.ORIENTATION)
         if entry is not None and entry.size:
             edits[entry.at] = layout.bytes_of(1, entry.size // entry.count) * entry.count

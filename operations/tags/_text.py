@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_read import ASCII, UNDEFINED, UTF8, Directory, Entry, Layout, Tree
+from mediamill.operations.tags import _tags as tags
+from mediamill.operations.tags._read import ASCII, UNDEFINED, UTF8, Directory, Entry, Layout, Tree
 from mediamill.protocol.results import text
 
 MAX_ITEMS = 64

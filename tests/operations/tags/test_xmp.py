@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediamill.operations.images._exif_cut import Cut
-from mediamill.operations.images._exif_rules import Rules
-from mediamill.operations.images._exif_xmp import MAX_DEPTH, is_sound, properties, trimmed, without
+from mediamill.operations.tags._cut import Cut
+from mediamill.operations.tags._rules import Rules
+from mediamill.operations.tags._xmp import MAX_DEPTH, is_sound, properties, trimmed, without
 
 HEAD = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
 TAIL = b"</r:RDF></x:xmpmeta>"

@@ -10,9 +10,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from mediamill.operations.images import _exif_tags as tags
-from mediamill.operations.images._exif_iptc import PLACES, Dataset
-from mediamill.operations.images._exif_xmp import Property
+from mediamill.operations.tags import _tags as tags
+from mediamill.operations.tags._iptc import PLACES, Dataset
+from mediamill.operations.tags._xmp import Property
 
 Mode = Literal["all", "gps", "thumbnail", "camera"]
 
