@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
+
+# How long an example takes is the machine's business. What guards main tries the same examples each time.
+settings.register_profile(
+    "mediamill", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("mediamill")
 
 Sample = Callable[[str], Path]
 RunJob = Callable[..., Any]

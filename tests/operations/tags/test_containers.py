@@ -28,9 +28,7 @@ RICH = {
     "avif": "metadata.avif",
     "heic": "metadata.heic",
 }
-QUICK = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def blob(data, format_name):
