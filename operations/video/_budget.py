@@ -7,16 +7,13 @@ took for the bits it was given, which is a straight line between logarithms near
 
 import itertools
 import math
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from mediamill.operations.streams._av import output_error
+from mediamill.operations.video._best import best_of
 from mediamill.protocol.errors import InvalidJob
 
 Verdict = Literal["reached", "below", "unreachable"]
@@ -138,7 +135,7 @@ def fit(
     """
     search = _Search(target, others, seconds)
     shares = _shares(begin)
-    with tempfile.TemporaryFile(dir=os.path.dirname(path) or None) as kept:
+    with best_of(path) as best:
         for share in shares:
             bitrate = search.next_bitrate()
             made = make(Rate(bitrate=bitrate, share=share))
@@ -146,9 +143,9 @@ def fit(
             if search.is_over:
                 break
             if search.best == (bitrate, made):
-                _copy(path, kept)
+                best.keep()
         if search.best != (bitrate, made) and search.best is not None:
-            _restore(kept, path)
+            best.restore()
     return search.result()
 
 
@@ -251,22 +248,3 @@ def _shares(begin: float) -> list[tuple[float, float]]:
     rest = 100.0 - begin
     edges = [begin + rest * part for part in (0.0, 0.7, 0.85, 0.92, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 1.0)]
     return list(itertools.pairwise(edges))
-
-
-def _copy(path: str, kept: IO[bytes]) -> None:
-    try:
-        kept.seek(0)
-        kept.truncate()
-        with open(path, "rb") as source:
-            shutil.copyfileobj(source, kept, 1 << 20)
-    except OSError as error:
-        raise output_error(error, "The output") from None
-
-
-def _restore(kept: IO[bytes], path: str) -> None:
-    try:
-        kept.seek(0)
-        with open(path, "wb") as target:
-            shutil.copyfileobj(kept, target, 1 << 20)
-    except OSError as error:
-        raise output_error(error, "The output") from None
