@@ -30,7 +30,9 @@ _SHORT_SECONDS = 60.0
 _MORE = 1.3
 """How many times the bits tell, by what they bring, whether a picture can take more."""
 
-_LEAST_BITRATE = 1_000
+LEAST_BITRATE = 1_000
+"""Bits a second below which no encoder is asked for a rate, but for the smallest film there is."""
+
 _MOST_BITRATE = 1_000_000_000
 _STEEPEST, _FLATTEST = 1.6, 0.4
 """How much larger a film gets where its bitrate is doubled, as powers: what is measured beyond is noise."""
@@ -118,7 +120,14 @@ def parse_size(value: str | int | None, field: str = "target_size") -> int | Non
 
 
 def fit(
-    path: str, target: int, others: int, seconds: float, make: Callable[[Rate], Made], begin: float = 0.0
+    path: str,
+    target: int,
+    others: int,
+    seconds: float,
+    make: Callable[[Rate], Made],
+    *,
+    begin: float = 0.0,
+    least: int = LEAST_BITRATE,
 ) -> Fitted:
     """Make a film of at most a number of bytes, as close to it as the tolerance.
 
@@ -132,8 +141,9 @@ def fit(
         seconds: How long the film is, or a guess.
         make: Makes a try.
         begin: Percent of the progress that are over.
+        least: Bits a second below which the encoder takes no bitrate.
     """
-    search = _Search(target, others, seconds)
+    search = _Search(target, others, seconds, least)
     shares = _shares(begin)
     with best_of(path) as best:
         for share in shares:
@@ -152,8 +162,9 @@ def fit(
 class _Search:
     """What is known of how bytes follow from bits."""
 
-    def __init__(self, target: int, others: int, seconds: float) -> None:
+    def __init__(self, target: int, others: int, seconds: float, least: int) -> None:
         self._target = target
+        self._least = least
         self._others = others
         self._seconds = max(seconds, 0.04)
         self._most = _TRIES_OF_SHORT if seconds < _SHORT_SECONDS else _TRIES
@@ -164,15 +175,15 @@ class _Search:
     def next_bitrate(self) -> int | None:
         """Return the bits a second to try; None for the smallest film there is."""
         wanted = self._target * _AIM - self._others
-        if not self._tries:
+        if all(rate is None for rate, _ in self._tries):
             bitrate = wanted * 8 / self._seconds
-        elif len(self._tries) > self._most or self._tries[-1][0] is None:
+        elif len(self._tries) > self._most or self._is_floor():
             return None
         else:
             if len(self._tries) == self._most:
                 wanted = self._target * 0.85 - self._others  # the tries told little: be safe
             bitrate = self._corrected(wanted)
-        return None if bitrate < _LEAST_BITRATE else min(round(bitrate), _MOST_BITRATE)
+        return None if bitrate < self._least else min(round(bitrate), _MOST_BITRATE)
 
     def add(self, bitrate: int | None, made: Made) -> None:
         """Note what a try came to."""
@@ -185,7 +196,7 @@ class _Search:
     def is_over(self) -> bool:
         """Whether no further try helps."""
         bitrate, made = self._tries[-1]
-        if bitrate is None or self._is_close(made):
+        if self._is_close(made) or (bitrate is None and self.best is None):
             return True
         if self.best is not None and len(self._tries) >= self._most:
             return True
@@ -223,6 +234,14 @@ class _Search:
         (before, smaller), (now, larger) = self._tries[-2:]
         given = before is not None and now is not None and now > before * _MORE
         return given and larger.size <= self._target and larger.picture <= smaller.picture * 1.005
+
+    def _is_floor(self) -> bool:
+        """Return whether the last try was given fewer bits than the one before, and took no fewer."""
+        if len(self._tries) < 2:
+            return False
+        (before, larger), (now, smaller) = self._tries[-2:]
+        given = before is not None and now is not None and now * _MORE < before
+        return given and smaller.size > self._target and smaller.picture >= larger.picture * 0.98
 
     def _corrected(self, wanted: float) -> float:
         """Return the bitrate at which the picture takes a number of bytes, by the tries that came closest to it."""

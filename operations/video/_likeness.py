@@ -114,7 +114,7 @@ def likeness(ctx: Context, path: str, kept: Kept) -> Likeness:
         video = look(stream, ctx.limits).video
         if video is None or kept.first is None:
             raise EncodeFailed("What was written has no picture.")
-        scores = []
+        scores: list[float] = []
         with stills(video, StillCode(size=(video.width, video.height)), ctx.threads) as original, \
              stills(video, StillCode(size=(video.width, video.height)), ctx.threads) as made, \
              ThreadPoolExecutor(min(ctx.threads, _THREADS), "score") as pool:  # fmt: skip
