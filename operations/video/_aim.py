@@ -5,7 +5,7 @@ that curve, the next try is made where it meets the score, and the search ends a
 have the score, or so close above it that further tries would not pay.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -22,14 +22,17 @@ _FINEST: dict[CodecName, int] = {"h264": 6, "h265": 6, "vp8": 4, "vp9": 4, "av1"
 
 _STEPS: dict[CodecName, float] = {"h264": 0.5, "h265": 0.5, "vp8": 1, "vp9": 1, "av1": 1}
 
-USUAL: dict[CodecName, Knots] = {
-    "h264": ((6, 93.0), (16, 87.0), (26, 72.0), (36, 31.0), (46, -30.0), (51, -50.0)),
-    "h265": ((6, 92.0), (16, 86.0), (26, 71.0), (36, 32.0), (46, -28.0), (51, -50.0)),
-    "vp8": ((4, 90.0), (16, 83.0), (32, 76.0), (48, 65.0), (63, 45.0)),
-    "vp9": ((4, 90.0), (16, 84.0), (32, 71.0), (48, 50.0), (63, 0.0)),
-    "av1": ((4, 90.0), (16, 85.0), (32, 76.0), (48, 62.0), (63, 30.0)),
+_USUAL: dict[CodecName, Knots] = {
+    "h264": ((6, 93.3), (16, 86.7), (26, 70.9), (36, 30.8), (46, -39.0), (51, -60.0)),
+    "h265": ((6, 92.0), (16, 84.7), (26, 68.6), (36, 33.7), (46, -33.0), (51, -50.0)),
+    "vp8": ((4, 89.1), (16, 81.5), (32, 76.9), (48, 67.7), (62, 57.9), (63, 57.0)),
+    "vp9": ((4, 91.9), (16, 83.6), (32, 72.1), (48, 42.5), (62, -3.0), (63, -6.0)),
+    "av1": ((4, 91.0), (16, 83.4), (32, 75.0), (48, 63.4), (62, 26.7), (63, 24.0)),
 }
 """Scores films usually have, by factor: medians of three films of 360 lines at each coding's own preset."""
+
+_SLOPES = (0.25, 3.0)
+"""How much flatter or steeper than usual a film's scores are taken to fall."""
 
 _PATIENCE = 3
 """Tries after which the curve is no longer trusted alone."""
@@ -89,14 +92,11 @@ class Search:
         aim = self._target + self._bounds.tolerance / 4
         if low >= 0:
             close = self.known[self._grid[low]] - self._target <= self._bounds.tolerance
-            if close or len(self.known) >= self._bounds.limit or self._expected(self._grid[low + 1]) < self._target:
+            if close or len(self.known) >= self._bounds.limit:
                 return None
         place = max((at for at in range(low + 1, high) if self._expected(self._grid[at]) >= aim), default=low + 1)
         if len(self.known) >= _PATIENCE:
-            if low >= 0 and high < len(self._grid):
-                place = (low + high) // 2
-            elif high < len(self._grid):
-                place = max(min(place, high - (2 << (len(self.known) - _PATIENCE))), 0)
+            place = self._bolder(place, low, high)
         return self._grid[place]
 
     @property
@@ -110,21 +110,45 @@ class Search:
         worse = (self._grid.index(crf) for crf, score in self.known.items() if score < self._target)
         return low, min((at for at in worse if at > low), default=len(self._grid))
 
+    def _bolder(self, place: int, low: int, high: int) -> int:
+        """Return a place further from what is known, for films whose scores fall as none do.
+
+        Between two known sides some of the way is left on either; without one each step is twice the last one.
+        """
+        if low >= 0 and high < len(self._grid):
+            margin = (high - low) // 4
+            return min(max(place, low + margin), high - margin) if margin else place
+        step = 2 << (len(self.known) - _PATIENCE)
+        return min(max(place, low + step), high - 1) if low >= 0 else max(min(place, high - step), 0)
+
     def _expected(self, crf: float) -> float:
-        gaps = {known: score - between(self._curve, known) for known, score in self.known.items()}
-        return between(self._curve, crf) + (between(sorted(gaps.items()), crf) if gaps else 0.0)
+        """Return the curve's score at a factor, bent to go through what is known.
+
+        Between known ones by how far they are off, beyond by how much flatter or steeper the film is.
+        """
+        here = between(self._curve, crf)
+        known = sorted(self.known)
+        if not known:
+            return here
+        gaps = [(one, self.known[one] - between(self._curve, one)) for one in known]
+        if len(known) == 1 or known[0] <= crf <= known[-1]:
+            return here + between(gaps, crf)
+        nearest, other = known[:2] if crf < known[0] else known[:-3:-1]
+        base = between(self._curve, nearest)
+        fall = between(self._curve, other) - base
+        steep = (self.known[other] - self.known[nearest]) / fall if fall else 1.0
+        return self.known[nearest] + (here - base) * min(max(steep, _SLOPES[0]), _SLOPES[1])
 
 
 def usual(codec: CodecName) -> Knots:
     """Return the scores films of a coding usually have, by factor."""
-    return USUAL[codec]
+    return _USUAL[codec]
 
 
-def between(knots: Knots | Mapping[float, float], at: float) -> float:
+def between(knots: Knots, at: float) -> float:
     """Return the value at a place between knots, that of the outermost one beyond them."""
-    pairs = list(knots.items()) if isinstance(knots, Mapping) else knots
-    after = next((number for number, knot in enumerate(pairs) if knot[0] >= at), None)
+    after = next((number for number, knot in enumerate(knots) if knot[0] >= at), None)
     if after is None or after == 0:
-        return pairs[-1 if after is None else 0][1]
-    (left, low), (right, high) = pairs[after - 1], pairs[after]
+        return knots[-1 if after is None else 0][1]
+    (left, low), (right, high) = knots[after - 1], knots[after]
     return low + (high - low) * (at - left) / (right - left)
