@@ -23,7 +23,7 @@ from mediamill.operations.video._likeness import memory_bytes
 from mediamill.operations.video._matched import Met, make_matched
 from mediamill.operations.video._params import CodingJob, place
 from mediamill.operations.video._passes import make_sized
-from mediamill.operations.video._report import film_report, left_out, source_report
+from mediamill.operations.video._report import film_report, left_out, sound_report, source_report
 from mediamill.operations.video._sink import Recipe, Sink
 from mediamill.operations.video._tone import tone_map
 from mediamill.protocol.errors import UnsupportedFormat
@@ -133,7 +133,9 @@ def carry_out(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
             return (
                 found
                 | told
+                | sound_report(prepared.sound, None if job.strip_audio else "copy")
                 | {
+                    "copied": True,
                     "codec": coding_of(prepared.video.codec) or prepared.video.codec,
                     "duration": round(prepared.facts.duration, 3),
                     "skipped": True,
@@ -143,7 +145,7 @@ def carry_out(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
             )
         ctx.finish(target, duration=round(sink.ended, 3), frames=sink.frames)
         code = structs.replace(prepared.code, crf=aimed.crf) if isinstance(aimed, Met) else prepared.code
-        found |= film_report(prepared.facts, prepared.video, code, sink, size)
+        found |= film_report(prepared.facts, prepared.video, code, sink, size, prepared.sound)
         if aimed is not None:
             found |= aimed.report()
         if prepared.audio is not None and (others := left_out(prepared.facts, prepared.sound)):
@@ -175,7 +177,8 @@ def copy_over(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
         damage = Damage(strict=job.strict)
         made = _remuxed(job, prepared, path, damage, ctx)
         ctx.finish(target, duration=round(made.ended, 3))
-        found |= damage.told() | {
+        found |= damage.told() | sound_report(prepared.sound, None if job.strip_audio else "copy")
+        found |= {
             "copied": True,
             "codec": coding_of(video.codec),
             "duration": round(made.ended, 3),

@@ -93,6 +93,11 @@ class Sink:
         self.companions = Companions(source, container, facts, recipe.format, covers, strip=recipe.strip)
 
     @property
+    def audio(self) -> AudioCode | Literal["copy"] | None:
+        """How the sound is coded."""
+        return self._recipe.audio
+
+    @property
     def notes(self) -> dict[str, Any]:
         """What was done that the job did not ask for, and what had to stay behind."""
         found = dict(self._recipe.chain.notes)

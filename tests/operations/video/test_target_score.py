@@ -25,8 +25,18 @@ def matched(done, tmp_path):
 
 def pictures(path):
     with av.open(str(path)) as film:
+        graph = av.filter.Graph()
+        # Without these flags colours are rounded and repeated coarsely, which scores as damage.
+        flags = "bicubic+accurate_rnd+full_chroma_inp+full_chroma_int"
+        graph.link_nodes(
+            graph.add_buffer(template=film.streams.video[0]),
+            graph.add("scale", f"flags={flags}"),
+            graph.add("format", "rgb24"),
+            graph.add("buffersink"),
+        ).configure()
         for frame in film.decode(video=0):
-            pixels = np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+            graph.push(frame)
+            pixels = np.ascontiguousarray(graph.pull().to_ndarray())
             height, width, _ = pixels.shape
             image = vips().Image.new_from_memory(pixels.tobytes(), width, height, 3, "uchar")
             yield image.copy(interpretation="srgb")
@@ -109,10 +119,12 @@ def test_frames_are_held_against_their_own(matched, sample, name, fields):
     assert 80 <= told["score"] < 100
 
 
-def test_the_source_is_given_back_where_it_is_smaller(matched, reel):
-    source = reel("cuts", 2.0)
-    told, path = matched(source, 92, skip_if_larger=True)
-    assert (told["skipped"], told["verdict"], told["score"]) == (True, "reached", 100.0)
+def test_the_source_is_given_back_where_it_is_smaller(done, matched, reel, tmp_path):
+    source = tmp_path / "small.mp4"
+    done("video_transcode", input=reel("cuts", 2.0), output=source, crf=36, preset="veryfast")
+    told, path = matched(source, 90, skip_if_larger=True)
+    assert told.get("skipped"), (told, path.stat().st_size, source.stat().st_size)
+    assert (told["verdict"], told["score"], told["copied"]) == ("reached", 100.0, True)
     assert "frames_scored" not in told
     assert path.read_bytes() == source.read_bytes()
 
