@@ -16,14 +16,14 @@ from mediamill.operations.streams._sound import AudioCode
 from mediamill.operations.video._budget import Fitted
 from mediamill.operations.video._chain import Chain, chain_for
 from mediamill.operations.video._codecs import CodecName, Container, VideoCode
-from mediamill.operations.video._decide import audio_code, coding_of, sound_of, video_code
+from mediamill.operations.video._decide import audio_code, sound_of, video_code
 from mediamill.operations.video._film import make_films
 from mediamill.operations.video._geometry import Shape, Size, even
 from mediamill.operations.video._likeness import memory_bytes
 from mediamill.operations.video._matched import Met, make_matched
 from mediamill.operations.video._params import CodingJob, place
 from mediamill.operations.video._passes import make_sized
-from mediamill.operations.video._report import film_report, left_out, sound_report, source_report
+from mediamill.operations.video._report import copied_report, film_report, left_out, sound_report, source_report
 from mediamill.operations.video._sink import Recipe, Sink
 from mediamill.operations.video._tone import tone_map
 from mediamill.protocol.errors import UnsupportedFormat
@@ -134,13 +134,10 @@ def carry_out(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
                 found
                 | told
                 | sound_report(prepared.sound, None if job.strip_audio else "copy")
+                | copied_report(prepared.facts, prepared.video, prepared.facts.duration, os.path.getsize(path))
                 | {
-                    "copied": True,
-                    "codec": coding_of(prepared.video.codec) or prepared.video.codec,
-                    "duration": round(prepared.facts.duration, 3),
                     "skipped": True,
                     "skip_reason": f"The output would have {size} bytes, the source has {prepared.facts.size}.",
-                    "compression_ratio": round(prepared.facts.size / os.path.getsize(path), 3),
                 }
             )
         ctx.finish(target, duration=round(sink.ended, 3), frames=sink.frames)
@@ -178,12 +175,7 @@ def copy_over(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
         made = _remuxed(job, prepared, path, damage, ctx)
         ctx.finish(target, duration=round(made.ended, 3))
         found |= damage.told() | sound_report(prepared.sound, None if job.strip_audio else "copy")
-        found |= {
-            "copied": True,
-            "codec": coding_of(video.codec),
-            "duration": round(made.ended, 3),
-            "compression_ratio": round(facts.size / os.path.getsize(path), 3),
-        }
+        found |= copied_report(facts, video, made.ended, os.path.getsize(path))
         if made.dropped:
             found["dropped"] = made.dropped
     return found

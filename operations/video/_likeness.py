@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import pyvips
 
 _KEPT_BYTES = 192 << 20
-_FEWEST, _MOST = 8, 36
-"""Frames that are kept of a film, at the most; large ones are fewer."""
+_FEWEST, _MOST = 12, 36
+"""Frames that are kept of a film at the most: so many of large ones, so many of others."""
 
 _LATE = 0.001
 """Seconds a frame may stand later in a file than it was given to the encoder: Matroska counts in milliseconds."""

@@ -57,6 +57,18 @@ def sound_report(sound: AudioFacts | None, audio: AudioCode | Literal["copy"] | 
     return {"audio_codec": sound.codec if audio == "copy" else audio.codec, "audio_copied": audio == "copy"}
 
 
+def copied_report(facts: MediaFacts, video: VideoFacts, seconds: float, size: int) -> dict[str, Any]:
+    """Return what a result says of a film that was copied, of so many seconds and bytes."""
+    return {
+        "copied": True,
+        "codec": coding_of(video.codec) or video.codec,
+        "duration": round(seconds, 3),
+        "frame_rate": round(float(video.rate), 3),
+        "bitrate": round(size * 8 / seconds) if seconds else 0,
+        "compression_ratio": round(facts.size / size, 3),
+    }
+
+
 def left_out(facts: MediaFacts, sound: AudioFacts | None) -> list[dict[str, Any]]:
     """Return the sound tracks that do not go along, as results say it."""
     return [
