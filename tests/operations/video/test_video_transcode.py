@@ -283,6 +283,8 @@ def test_what_is_copied_is_said(transcoded, name, suffix, fields, audio):
 def test_a_source_that_is_given_back_is_copied(done, sample, tmp_path):
     told = done("video_transcode", input=sample("film.mp4"), output=tmp_path / "o.mp4", crf=0).metadata
     assert (told["skipped"], told["copied"], told["audio_codec"], told["audio_copied"]) == (True, True, "aac", True)
+    assert (told["codec"], told["frame_rate"], told["compression_ratio"]) == ("h264", 25.0, 1.0)
+    assert told["bitrate"] == pytest.approx(sample("film.mp4").stat().st_size * 8 / told["duration"], rel=0.01)
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.webm"])
