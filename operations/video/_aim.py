@@ -89,7 +89,7 @@ class Search:
         low, high = self._bracket()
         if high - low <= 1:
             return None
-        aim = self._target + self._bounds.tolerance / 4
+        aim = self._target + self._bounds.tolerance / 2
         if low >= 0:
             close = self.known[self._grid[low]] - self._target <= self._bounds.tolerance
             if close or len(self.known) >= self._bounds.limit:
