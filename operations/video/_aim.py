@@ -5,6 +5,7 @@ that curve, the next try is made where it meets the score, and the search ends a
 have the score, or so close above it that further tries would not pay.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -33,6 +34,9 @@ _USUAL: dict[CodecName, Knots] = {
 
 _SLOPES = (0.25, 3.0)
 """How much flatter or steeper than usual a film's scores are taken to fall."""
+
+_NOISE = 1.0
+"""Points that scores of neighbouring factors are off by, so that two of them say little of how scores fall."""
 
 _PATIENCE = 3
 """Tries after which the curve is no longer trusted alone."""
@@ -136,7 +140,8 @@ class Search:
         nearest, other = known[:2] if crf < known[0] else known[:-3:-1]
         base = between(self._curve, nearest)
         fall = between(self._curve, other) - base
-        steep = (self.known[other] - self.known[nearest]) / fall if fall else 1.0
+        noise = math.copysign(_NOISE, fall)
+        steep = (self.known[other] - self.known[nearest] + noise) / (fall + noise)
         return self.known[nearest] + (here - base) * min(max(steep, _SLOPES[0]), _SLOPES[1])
 
 

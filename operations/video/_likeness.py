@@ -56,12 +56,12 @@ class Kept:
 
     Args:
         most: How many are kept at the most, a third of it at the least.
-        until: Seconds after which none is kept.
+        between: Seconds from the first frame on between which frames are kept.
     """
 
-    def __init__(self, most: int, until: float = float("inf")) -> None:
+    def __init__(self, most: int, between: tuple[float, float] = (0.0, float("inf"))) -> None:
         self._most = most
-        self._until = until
+        self._between = between
         self._run = 1
         self._count = 0
         self._frames: dict[int, tuple[float, Any]] = {}
@@ -72,7 +72,7 @@ class Kept:
         """Look at the next frame."""
         if self.first is None:
             self.first = seconds
-        if seconds - self.first >= self._until:
+        if not self._between[0] <= seconds - self.first < self._between[1]:
             return
         if self._count % self._run == self._run // 2:
             self._frames[self._count] = seconds, frame
@@ -83,7 +83,7 @@ class Kept:
 
     @property
     def frames(self) -> list[tuple[float, Any]]:
-        """Seconds and frames; the first frame alone where a film is too short for any run's middle."""
+        """Seconds and frames."""
         return list(self._frames.values())
 
 

@@ -23,11 +23,12 @@ from mediamill.operations.video._likeness import Kept, Likeness, likeness, most_
 from mediamill.operations.video._sink import Recipe, Sink
 from mediamill.protocol.errors import CorruptInput
 
-_LONG_SECONDS = 24.0
+_LONG_SECONDS = 32.0
 """From here on parts of a film are tried first."""
 
-_PART_SECONDS, _JUDGED_SECONDS = 2.5, 1.6
-"""What is coded of a part, and what is judged: encoders look ahead, and code the end of what they know coarser."""
+_PART_SECONDS, _JUDGED = 4.0, (1.0, 3.0)
+"""What is coded of a part, and what is judged: it begins with a key picture, which lifts those behind it, and encoders
+look ahead, and code the end of what they know coarser."""
 
 _PARTS, _SECONDS_A_PART = (4, 10), 30.0
 """Least and most parts, and how much film each stands for."""
@@ -204,7 +205,7 @@ def _scores(job: _Job, recipe: Recipe, spans: list[Span], share: Share) -> list[
     facts = structs.replace(job.facts, subtitles=(), covers=())
     step = (share[1] - share[0]) / len(spans)
     for number, span in enumerate(spans):
-        kept = Kept(_KEPT_OF_A_PART, _JUDGED_SECONDS)
+        kept = Kept(_KEPT_OF_A_PART, _JUDGED)
         part = share[0] + step * number, share[0] + step * (number + 1)
         watched = structs.replace(recipe, watch=kept.watch)
         with open(recipe.path, "wb"):

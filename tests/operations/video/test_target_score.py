@@ -86,11 +86,11 @@ def test_what_cannot_be_is_said(matched, reel):
 
 
 def test_parts_of_a_longer_film_are_tried_first(matched, reel, scratch):
-    told, path = matched(reel("cuts", 26.0), 70, preset="ultrafast")
+    told, path = matched(reel("cuts", 34.0), 70, preset="ultrafast")
     assert told["verdict"] == "reached"
     assert 1 <= told["samples"] <= 5
     assert 1 <= told["encodes"] <= 3
-    assert told["score"] == pytest.approx(likeness(reel("cuts", 26.0), path), abs=2.5)
+    assert told["score"] == pytest.approx(likeness(reel("cuts", 34.0), path), abs=2.5)
     assert list(scratch.iterdir()) == []
 
 
@@ -99,7 +99,7 @@ def test_parts_are_removed_where_one_fails(job, reel, tmp_path, scratch, monkeyp
         raise EncodeFailed("The encoder gave up.")
 
     monkeypatch.setattr(Sink, "finish", failing)
-    result = job("video_transcode", input=reel("cuts", 26.0), output=tmp_path / "o.mp4", target_score=70,
+    result = job("video_transcode", input=reel("cuts", 34.0), output=tmp_path / "o.mp4", target_score=70,
                  preset="ultrafast")  # fmt: skip
     assert result.error_info.code == "encode_failed"
     assert list(scratch.iterdir()) == []
@@ -150,7 +150,7 @@ def test_what_is_no_score_is_refused(code, reel, tmp_path, value):
 
 
 def test_a_damaged_film_is_judged_by_what_can_be_read(done, job, reel, tmp_path):
-    data = reel("cuts", 26.0).read_bytes()
+    data = reel("cuts", 34.0).read_bytes()
     middle = len(data) // 2
     path = tmp_path / "rotten.mp4"
     path.write_bytes(data[:middle] + bytes(3000) + data[middle + 3000 :])
