@@ -6,7 +6,6 @@ Loudness is that of ITU-R BS.1770-4 and EBU R 128: FFmpeg's `ebur128` gives the 
 
 import contextlib
 import math
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,12 +13,11 @@ from msgspec import Struct
 
 from mediamill.operations.audio._listen import Listener, Track, track_of
 from mediamill.operations.audio._make import Share
-from mediamill.operations.contract import Context, Stream
-from mediamill.operations.sniff import HEAD_BYTES, sniff
+from mediamill.operations.contract import Context
 from mediamill.operations.streams._ahead import ahead
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import look
-from mediamill.operations.streams._open import demuxer
+from mediamill.operations.streams._open import demuxer, written
 from mediamill.operations.streams._sound import SoundFilter
 
 ABSOLUTE_GATE = -70.0
@@ -154,14 +152,9 @@ def silences(
 @contextlib.contextmanager
 def reopened(ctx: Context, path: str) -> Iterator[Track]:
     """Open a file that was just written, to hold it to what it should be."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
-    try:
-        kind = sniff(os.read(descriptor, HEAD_BYTES))
-        stream = Stream(descriptor=descriptor, size=os.fstat(descriptor).st_size, name="output", path=path, kind=kind)
+    with written(path) as stream:
         facts = look(stream, ctx.limits, pictures=False)
         yield track_of(stream, facts, facts.audio[0])
-    finally:
-        os.close(descriptor)
 
 
 def _told(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.contract import Context, Stream
-from mediamill.operations.sniff import known_formats
+from mediamill.operations.sniff import HEAD_BYTES, known_formats, sniff
 from mediamill.operations.streams._av import DEMUXERS, av, input_error
 from mediamill.protocol.errors import CorruptInput, UnsupportedFormat
 from mediamill.protocol.job import Source
@@ -65,5 +65,17 @@ def demuxer(stream: Stream, **options: str) -> Iterator["InputContainer"]:
             if not container.streams:
                 raise CorruptInput("The file has no video and no sound in it.")
             yield container
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def written(path: str) -> Iterator[Stream]:
+    """Open a file that was just written, to hold it to what it should be."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        kind = sniff(os.read(descriptor, HEAD_BYTES))
+        size = os.fstat(descriptor).st_size
+        yield Stream(descriptor=descriptor, size=size, name="output", path=path, kind=kind)
     finally:
         os.close(descriptor)

@@ -7,16 +7,13 @@ took for the bits it was given, which is a straight line between logarithms near
 
 import itertools
 import math
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from mediamill.operations.streams._av import output_error
+from mediamill.operations.video._best import best_of
 from mediamill.protocol.errors import InvalidJob
 
 Verdict = Literal["reached", "below", "unreachable"]
@@ -33,7 +30,9 @@ _SHORT_SECONDS = 60.0
 _MORE = 1.3
 """How many times the bits tell, by what they bring, whether a picture can take more."""
 
-_LEAST_BITRATE = 1_000
+LEAST_BITRATE = 1_000
+"""Bits a second below which no encoder is asked for a rate, but for the smallest film there is."""
+
 _MOST_BITRATE = 1_000_000_000
 _STEEPEST, _FLATTEST = 1.6, 0.4
 """How much larger a film gets where its bitrate is doubled, as powers: what is measured beyond is noise."""
@@ -121,7 +120,14 @@ def parse_size(value: str | int | None, field: str = "target_size") -> int | Non
 
 
 def fit(
-    path: str, target: int, others: int, seconds: float, make: Callable[[Rate], Made], begin: float = 0.0
+    path: str,
+    target: int,
+    others: int,
+    seconds: float,
+    make: Callable[[Rate], Made],
+    *,
+    begin: float = 0.0,
+    least: int = LEAST_BITRATE,
 ) -> Fitted:
     """Make a film of at most a number of bytes, as close to it as the tolerance.
 
@@ -135,10 +141,11 @@ def fit(
         seconds: How long the film is, or a guess.
         make: Makes a try.
         begin: Percent of the progress that are over.
+        least: Bits a second below which the encoder takes no bitrate.
     """
-    search = _Search(target, others, seconds)
+    search = _Search(target, others, seconds, least)
     shares = _shares(begin)
-    with tempfile.TemporaryFile(dir=os.path.dirname(path) or None) as kept:
+    with best_of(path) as best:
         for share in shares:
             bitrate = search.next_bitrate()
             made = make(Rate(bitrate=bitrate, share=share))
@@ -146,17 +153,18 @@ def fit(
             if search.is_over:
                 break
             if search.best == (bitrate, made):
-                _copy(path, kept)
+                best.keep()
         if search.best != (bitrate, made) and search.best is not None:
-            _restore(kept, path)
+            best.restore()
     return search.result()
 
 
 class _Search:
     """What is known of how bytes follow from bits."""
 
-    def __init__(self, target: int, others: int, seconds: float) -> None:
+    def __init__(self, target: int, others: int, seconds: float, least: int) -> None:
         self._target = target
+        self._least = least
         self._others = others
         self._seconds = max(seconds, 0.04)
         self._most = _TRIES_OF_SHORT if seconds < _SHORT_SECONDS else _TRIES
@@ -167,15 +175,15 @@ class _Search:
     def next_bitrate(self) -> int | None:
         """Return the bits a second to try; None for the smallest film there is."""
         wanted = self._target * _AIM - self._others
-        if not self._tries:
+        if all(rate is None for rate, _ in self._tries):
             bitrate = wanted * 8 / self._seconds
-        elif len(self._tries) > self._most or self._tries[-1][0] is None:
+        elif len(self._tries) > self._most or self._is_floor():
             return None
         else:
             if len(self._tries) == self._most:
                 wanted = self._target * 0.85 - self._others  # the tries told little: be safe
             bitrate = self._corrected(wanted)
-        return None if bitrate < _LEAST_BITRATE else min(round(bitrate), _MOST_BITRATE)
+        return None if bitrate < self._least else min(round(bitrate), _MOST_BITRATE)
 
     def add(self, bitrate: int | None, made: Made) -> None:
         """Note what a try came to."""
@@ -188,7 +196,7 @@ class _Search:
     def is_over(self) -> bool:
         """Whether no further try helps."""
         bitrate, made = self._tries[-1]
-        if bitrate is None or self._is_close(made):
+        if self._is_close(made) or (bitrate is None and self.best is None):
             return True
         if self.best is not None and len(self._tries) >= self._most:
             return True
@@ -227,6 +235,14 @@ class _Search:
         given = before is not None and now is not None and now > before * _MORE
         return given and larger.size <= self._target and larger.picture <= smaller.picture * 1.005
 
+    def _is_floor(self) -> bool:
+        """Return whether the last try was given fewer bits than the one before, and took no fewer."""
+        if len(self._tries) < 2:
+            return False
+        (before, larger), (now, smaller) = self._tries[-2:]
+        given = before is not None and now is not None and now * _MORE < before
+        return given and smaller.size > self._target and smaller.picture >= larger.picture * 0.98
+
     def _corrected(self, wanted: float) -> float:
         """Return the bitrate at which the picture takes a number of bytes, by the tries that came closest to it."""
         if wanted <= 0:
@@ -251,22 +267,3 @@ def _shares(begin: float) -> list[tuple[float, float]]:
     rest = 100.0 - begin
     edges = [begin + rest * part for part in (0.0, 0.7, 0.85, 0.92, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 1.0)]
     return list(itertools.pairwise(edges))
-
-
-def _copy(path: str, kept: IO[bytes]) -> None:
-    try:
-        kept.seek(0)
-        kept.truncate()
-        with open(path, "rb") as source:
-            shutil.copyfileobj(source, kept, 1 << 20)
-    except OSError as error:
-        raise output_error(error, "The output") from None
-
-
-def _restore(kept: IO[bytes], path: str) -> None:
-    try:
-        kept.seek(0)
-        with open(path, "wb") as target:
-            shutil.copyfileobj(kept, target, 1 << 20)
-    except OSError as error:
-        raise output_error(error, "The output") from None

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mediamill.operations.contract import Context, Plan, Stream, Target
 from mediamill.operations.streams._av import output_error
@@ -16,13 +16,15 @@ from mediamill.operations.streams._sound import AudioCode
 from mediamill.operations.video._budget import Fitted
 from mediamill.operations.video._chain import Chain, chain_for
 from mediamill.operations.video._codecs import CodecName, Container, VideoCode
-from mediamill.operations.video._decide import audio_code, coding_of, sound_of, video_code
+from mediamill.operations.video._decide import audio_code, sound_of, video_code
 from mediamill.operations.video._film import make_films
 from mediamill.operations.video._geometry import Shape, Size, even
+from mediamill.operations.video._likeness import memory_bytes
+from mediamill.operations.video._matched import Met, make_matched
 from mediamill.operations.video._params import CodingJob, place
 from mediamill.operations.video._passes import make_sized
-from mediamill.operations.video._report import film_report, left_out, source_report
-from mediamill.operations.video._sink import Recipe
+from mediamill.operations.video._report import copied_report, film_report, left_out, sound_report, source_report
+from mediamill.operations.video._sink import Recipe, Sink
 from mediamill.operations.video._tone import tone_map
 from mediamill.protocol.errors import UnsupportedFormat
 from mediamill.protocol.results import text
@@ -94,7 +96,7 @@ def prepare(
     frames = round(facts.duration * float(video.rate)) or video.frames
     plan = Plan(
         targets=(target,),
-        memory_bytes=frames_held(code, video),
+        memory_bytes=frames_held(code, video) + (0 if job.least_score is None else memory_bytes(code, ctx.threads)),
         pixels=frames * (video.width * video.height + code.size[0] * code.size[1]),
     )
     return Prepared(
@@ -114,45 +116,53 @@ def carry_out(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
     """Make a prepared job's output and return its metadata."""
     ctx.reserve(prepared.plan.memory_bytes)
     found: dict[str, Any] = {"source": source_report(prepared.facts, prepared.video, prepared.sound)}
-    fitted: Fitted | None = None
     for target in ctx.claim(prepared.plan):
         path = ctx.create(target)
         damage = Damage(strict=job.strict)
         with tone_map(prepared.video, prepared.code) as table:
             chain = chain_for(prepared.video, prepared.code, table, cover=prepared.cover, fast=prepared.fast)
             recipe = _recipe(job, prepared, chain, path)
-            if job.target_bytes is None:
-                (sink,) = make_films(ctx, prepared.stream, prepared.facts, [recipe], damage, sound=prepared.sound)
-            else:
-                made = make_sized(
-                    ctx, prepared.stream, prepared.facts, recipe, job.target_bytes, damage, prepared.sound
-                )
-                sink, fitted = made.sink, made.fitted
+            sink, aimed = _made(job, prepared, recipe, damage, ctx)
         found |= damage.told()
         size = os.path.getsize(path)
         if job.skip_if_larger and size >= prepared.facts.size and _may_stand(job, prepared):
             found |= _give_back(job, prepared, path, ctx)
             shown = prepared.video.shown
             ctx.finish(target, width=shown[0], height=shown[1], duration=round(prepared.facts.duration, 3))
-            told = {} if fitted is None else fitted.report(prepared.facts.size)
+            told = {} if aimed is None else aimed.report(prepared.facts.size)
             return (
                 found
                 | told
+                | sound_report(prepared.sound, None if job.strip_audio else "copy")
+                | copied_report(prepared.facts, prepared.video, prepared.facts.duration, os.path.getsize(path))
                 | {
-                    "codec": coding_of(prepared.video.codec) or prepared.video.codec,
-                    "duration": round(prepared.facts.duration, 3),
                     "skipped": True,
                     "skip_reason": f"The output would have {size} bytes, the source has {prepared.facts.size}.",
-                    "compression_ratio": round(prepared.facts.size / os.path.getsize(path), 3),
                 }
             )
         ctx.finish(target, duration=round(sink.ended, 3), frames=sink.frames)
-        found |= film_report(prepared.facts, prepared.video, prepared.code, sink, size)
-        if fitted is not None:
-            found |= fitted.report()
+        code = structs.replace(prepared.code, crf=aimed.crf) if isinstance(aimed, Met) else prepared.code
+        found |= film_report(prepared.facts, prepared.video, code, sink, size, prepared.sound)
+        if aimed is not None:
+            found |= aimed.report()
         if prepared.audio is not None and (others := left_out(prepared.facts, prepared.sound)):
             found["dropped"] = [*others, *found.get("dropped", ())]
     return found
+
+
+def _made(
+    job: CodingJob, prepared: Prepared, recipe: Recipe, damage: Damage, ctx: Context
+) -> tuple[Sink, Fitted | Met | None]:
+    """Make the film; return what was written, and how a target was met where there is one."""
+    stream, facts, sound = prepared.stream, prepared.facts, prepared.sound
+    if job.target_bytes is not None:
+        sized = make_sized(ctx, stream, facts, recipe, job.target_bytes, damage, sound)
+        return sized.sink, sized.fitted
+    if job.least_score is not None:
+        matched = make_matched(ctx, stream, facts, recipe, job.least_score, damage, sound)
+        return matched.sink, matched.met
+    (sink,) = make_films(ctx, stream, facts, [recipe], damage, sound=sound)
+    return sink, None
 
 
 def copy_over(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any]:
@@ -164,12 +174,8 @@ def copy_over(job: CodingJob, prepared: Prepared, ctx: Context) -> dict[str, Any
         damage = Damage(strict=job.strict)
         made = _remuxed(job, prepared, path, damage, ctx)
         ctx.finish(target, duration=round(made.ended, 3))
-        found |= damage.told() | {
-            "copied": True,
-            "codec": coding_of(video.codec),
-            "duration": round(made.ended, 3),
-            "compression_ratio": round(facts.size / os.path.getsize(path), 3),
-        }
+        found |= damage.told() | sound_report(prepared.sound, None if job.strip_audio else "copy")
+        found |= copied_report(facts, video, made.ended, os.path.getsize(path))
         if made.dropped:
             found["dropped"] = made.dropped
     return found

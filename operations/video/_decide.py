@@ -55,7 +55,7 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size, *, fast: bool = Fa
         )
     depth = 10 if facts.depth > 8 and 10 in codec.formats else 8
     bitrate = parse_bitrate(job.bitrate, "bitrate")
-    spent = bitrate is not None or job.target_bytes is not None
+    spent = bitrate is not None or job.target_bytes is not None or job.least_score is not None
     crf = job.crf if job.crf is not None else None if spent else codec.crf[job.quality or "medium"]
     return VideoCode(
         codec=job.coding,

@@ -118,6 +118,11 @@ class CodingJob(VideoJob, frozen=True, kw_only=True, forbid_unknown_fields=True,
         return None
 
     @property
+    def least_score(self) -> float | None:
+        """The score the film has to have; None where bits are spent by another field."""
+        return None
+
+    @property
     def container(self) -> Container:
         """The container that is written."""
         if self.format is not None:

@@ -6,6 +6,7 @@ spends the bits by that. The others cannot take such notes from here, and are to
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ from msgspec import Struct, structs
 from mediamill.operations.contract import Context, Stream
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts
-from mediamill.operations.video._budget import Fitted, Made, Rate, fit
+from mediamill.operations.video._budget import LEAST_BITRATE, Fitted, Made, Rate, fit
 from mediamill.operations.video._chain import Chain
 from mediamill.operations.video._codecs import CODECS, VideoCode
 from mediamill.operations.video._film import make_films
@@ -23,6 +24,8 @@ from mediamill.operations.video._sink import Recipe, Sink
 _STATISTICS = "pass"
 _WRITTEN = tuple(_STATISTICS + more + late for more in ("", ".mbtree", ".cutree") for late in ("", ".temp"))
 """What x264 and x265 write: notes on frames and on blocks, each under a name of its own until it is whole."""
+
+_MISCELLANEOUS = re.compile(r" misc:(\d+) ")
 
 _FIRST_PASS = 30.0
 """Percent of the progress."""
@@ -71,11 +74,13 @@ def make_sized(
         (sink,) = make_films(ctx, stream, facts, [recipe], seen, sound=sound, share=share)
         return sink
 
+    least = LEAST_BITRATE
     with _statistics(ctx, code) as path:
         if path is not None:
             first = structs.replace(code, bitrate=_likely(target, facts), statistics=(path, 1))
             nothing = Chain(recipe.chain.filters, {})
-            run(structs.replace(recipe, format="null", video=first, audio=None, chain=nothing), (0, _FIRST_PASS), None)
+            noted = structs.replace(recipe, format="null", video=first, audio=None, chain=nothing)
+            least = _least(path, run(noted, (0, _FIRST_PASS), None).shown)
 
         def make(rate: Rate) -> Made:
             sink = run(structs.replace(recipe, video=_coded(code, rate.bitrate, path)), rate.share, sound)
@@ -83,7 +88,7 @@ def make_sized(
 
         others = _others(recipe, facts, sound)
         begin = 0.0 if path is None else _FIRST_PASS
-        fitted = fit(recipe.path, target, others, facts.duration, make, begin)
+        fitted = fit(recipe.path, target, others, facts.duration, make, begin=begin, least=least)
     return Sized(fitted.made.told, fitted)
 
 
@@ -102,9 +107,24 @@ def _statistics(ctx: Context, code: VideoCode) -> Iterator[str | None]:
 
 def _coded(code: VideoCode, bitrate: int | None, path: str | None) -> VideoCode:
     """Return how a try is coded; without a bitrate as small as its encoder makes it."""
+    if bitrate is None and code.codec == "vp8":  # whose rate factor bounds some frames alone
+        return structs.replace(code, bitrate=LEAST_BITRATE)
     if bitrate is None:
         return structs.replace(code, crf=float(CODECS[code.codec].crf_range[1]))
     return structs.replace(code, bitrate=bitrate, statistics=None if path is None else (path, 2))
+
+
+def _least(path: str, seconds: float) -> int:
+    """Return the bits a second below which a second pass refuses to work: what is neither texture nor movement.
+
+    Args:
+        path: The notes of the first pass.
+        seconds: How long the film is.
+    """
+    with open(path, encoding="ascii", errors="replace") as notes:
+        bits = sum(int(found[1]) for line in notes if (found := _MISCELLANEOUS.search(line)))
+    # Encoders count in thousands of bits, rounded down.
+    return max(LEAST_BITRATE, 1000 * (2 + int(bits / max(seconds, 0.04) / 1000)))
 
 
 def _likely(target: int, facts: MediaFacts) -> int:

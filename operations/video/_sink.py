@@ -1,6 +1,6 @@
 """One output film: its filters, which run where decoding does, and its encoders and container, which run behind."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,6 +34,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         chain: What the picture goes through.
         audio: How the sound is coded, `copy` to leave it as it is, None to leave it out.
         strip: Whether tags stay behind.
+        watch: Is shown each frame that is coded and the second it is shown at; it may keep the frame, not change it.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     chain: Chain
     audio: AudioCode | Literal["copy"] | None
     strip: bool = False
+    watch: Callable[[Any, float], None] | None = None
 
 
 class Sink:
@@ -89,6 +91,11 @@ class Sink:
         if audio is not None and recipe.audio is not None:
             self._add_audio(recipe.audio, source.streams[audio.index])
         self.companions = Companions(source, container, facts, recipe.format, covers, strip=recipe.strip)
+
+    @property
+    def audio(self) -> AudioCode | Literal["copy"] | None:
+        """How the sound is coded."""
+        return self._recipe.audio
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -169,6 +176,8 @@ class Sink:
         if frame.duration:  # encoders forget it, and with it how long the last picture stands
             self._lengths[at] = round(frame.duration * frame.time_base / tick)
         self.frames += 1
+        if self._recipe.watch is not None:
+            self._recipe.watch(frame, float(at * tick))
         self._encode(self._video, frame)
 
     def _copy(self, packet: Any) -> None:

@@ -152,7 +152,7 @@ def run(params: Params, ctx: Context) -> Metadata:
     for path, sink, (name, code, target) in zip(paths, sinks, made, strict=True):
         size = os.path.getsize(path)
         ctx.finish(target, duration=round(sink.ended, 3), frames=sink.frames)
-        report = film_report(course.facts, course.video, code, sink, size)
+        report = film_report(course.facts, course.video, code, sink, size, course.sound)
         reports.append(
             {"profile": name, "width": code.size[0], "height": code.size[1], "max_bitrate": code.bitrate} | report
         )

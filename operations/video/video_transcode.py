@@ -24,7 +24,7 @@ LANE = "long"
 class Params(
     CodingJob, frozen=True, kw_only=True, tag="video_transcode", forbid_unknown_fields=True, omit_defaults=True
 ):
-    """A transcode job: one of crf, bitrate, quality and target_size says how many bits are spent."""
+    """A transcode job: one of crf, bitrate, quality, target_size and target_score says how many bits are spent."""
 
     max_width: Annotated[Side, Meta(description="The widest the film may be, in pixels.")] | None = None
     max_height: Annotated[Side, Meta(description="The highest the film may be, in pixels.")] | None = None
@@ -40,6 +40,18 @@ class Params(
         ]
         | None
     ) = None
+    target_score: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=100,
+                description="The least SSIMULACRA2 score, 90 is visually lossless: the smallest film found that has "
+                "it, measured on what was written; the result's verdict says whether.",
+            ),
+        ]
+        | None
+    ) = None
 
     def __post_init__(self) -> None:
         """Check the rules that span fields."""
@@ -49,12 +61,17 @@ class Params(
     @property
     def rates(self) -> tuple[str, ...]:
         """The fields of which one says how many bits are spent."""
-        return ("crf", "bitrate", "quality", "target_size")
+        return ("crf", "bitrate", "quality", "target_size", "target_score")
 
     @property
     def target_bytes(self) -> int | None:
         """The size the film has to have; None where bits are spent by another field."""
         return parse_size(self.target_size)
+
+    @property
+    def least_score(self) -> float | None:
+        """The score the film has to have; None where bits are spent by another field."""
+        return self.target_score
 
 
 def plan(params: Params, ctx: Context) -> Plan:

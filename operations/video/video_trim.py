@@ -17,7 +17,7 @@ from mediamill.operations.video._edges import FINE, Joint, joint_for
 from mediamill.operations.video._geometry import even
 from mediamill.operations.video._params import VideoJob, place, suffix_container
 from mediamill.operations.video._pieces import Changed
-from mediamill.operations.video._report import left_out, source_report
+from mediamill.operations.video._report import left_out, sound_report, source_report
 from mediamill.operations.video._trim import Order, Trimmed, trim
 from mediamill.protocol.errors import CorruptInput, InvalidJob
 
@@ -139,6 +139,7 @@ def _report(params: Params, prepared: _Prepared, code: VideoCode | None, made: T
         "end": round(start + made.ended, 3),
         "duration": round(made.ended, 3),
         "frames": made.copied + made.coded,
+        "copied": not made.coded,
         "codec": code.codec if code is not None else coding_of(video.codec) or video.codec,
         "reencoded": "none" if not made.coded else "edges" if made.copied else "all",
         "frames_reencoded": made.coded,
@@ -146,7 +147,7 @@ def _report(params: Params, prepared: _Prepared, code: VideoCode | None, made: T
     end = params.span[1]
     if end is not None and facts.duration and end > facts.duration + SLIVER:
         found["end_capped"] = True
-    found |= made.notes
+    found |= sound_report(next(iter(prepared.sounds), None), "copy") | made.notes
     others = left_out(facts, sound_of(facts, params.track)) if params.track is not None else []
     return found | ({"dropped": [*others, *found.get("dropped", ())]} if others else {})
 

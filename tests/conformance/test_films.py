@@ -5,10 +5,13 @@ import os
 import resource
 import signal
 import sys
+import time
+import wave
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from harness import ROOT, code, files_under
 
@@ -45,11 +48,39 @@ def long(tmp_path_factory):
     return made
 
 
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory):
+    """Return a function that makes an uncompressed sound of so many seconds: what does most work for least bytes."""
+    folder = tmp_path_factory.mktemp("heard")
+
+    def made(seconds):
+        path = folder / f"{seconds}.wav"
+        if not path.exists():
+            noise = np.random.default_rng(7).integers(-3000, 3000, 48_000 * 2, np.int16).tobytes()
+            with wave.open(str(path), "wb") as sound:
+                sound.setnchannels(2)
+                sound.setsampwidth(2)
+                sound.setframerate(48_000)
+                for _ in range(seconds):
+                    sound.writeframesraw(noise)
+        return path
+
+    return made
+
+
 def transcode(source, **fields):
     return {
         "operation": "video_transcode", "input": str(source), "output": "out/film.mp4", "progress": True,
         "preset": "ultrafast", "skip_if_larger": False,
     } | fields  # fmt: skip
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    """Return a folder for an engine's temporary files."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return folder
 
 
 def frames(path: Path) -> int:
@@ -104,6 +135,41 @@ def test_an_hour_says_how_far_it_is_from_the_start_and_can_be_cancelled(host, tm
     assert code(engine.result(1)) == "cancelled"
     assert not (tmp_path / "out").exists() or files_under(tmp_path / "out") == {}
     assert code(engine.ask(transcode(long(10), id=2))) == "ok"
+
+
+LONG = {
+    "video_transcode": {"preset": "ultrafast", "skip_if_larger": False},
+    "video_transcode to a score": {"preset": "ultrafast", "skip_if_larger": False, "target_score": 80},
+    "video_transcode to a size": {"preset": "ultrafast", "skip_if_larger": False, "target_size": "20M"},
+    "video_resize": {"width": 320},
+    "video_trim": {"start": 1.0, "end": 3500.0},
+    "audio_transcode": {"codec": "opus"},
+    "audio_normalize": {"target_lufs": -20},
+    "audio_silence_trim": {"where": "all"},
+    "audio_extract": {"speed": 1.5},
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_what_runs_long_can_be_cancelled_at_once(host, tmp_path, scratch, long, heard, lateness, name):
+    operation = name.partition(" ")[0]
+    film = operation.startswith("video")
+    engine = host("--workers", 1, env={"TMPDIR": str(scratch)})
+    job = {"operation": operation, "input": str(long(3600) if film else heard(1200)), "progress": True,
+           "output": f"out/made.{'mp4' if film else 'mka'}"}  # fmt: skip
+    engine.send(job | LONG[name] | {"id": 1})
+    first = engine.event("progress", 1)
+    assert first["percent"] < 50, "It is told from the start how far the work is."
+    began = time.monotonic()
+    engine.send({"control": "cancel", "id": 1})
+    result = engine.result(1)
+    passed = time.monotonic() - began
+    assert code(result) == "cancelled"
+    assert result["outputs"] == []
+    assert passed <= lateness.slack_ms() / 1000
+    assert not (tmp_path / "out").exists() or files_under(tmp_path / "out") == {}
+    assert files_under(scratch) == {}
+    assert code(engine.ask({"operation": "noop", "id": 2})) == "ok"
 
 
 def test_progress_rises_to_its_end(host, long):

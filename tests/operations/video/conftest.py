@@ -1,6 +1,8 @@
 """Films as a player meets them, read with FFmpeg's libraries and numpy alone: what was written is judged by nothing
 that wrote it."""
 
+import functools
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +11,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+
+from fixtures.samples import reels, scenes
 
 ATTACHED = 0x400
 WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593)}
@@ -110,6 +114,50 @@ def texts() -> Callable[[str | Path], list[tuple[float, float, str]]]:
         return found
 
     return read
+
+
+@pytest.fixture(scope="session")
+def reel(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that makes one of two films with what cameras bring: movement, detail and grain."""
+    folder = tmp_path_factory.mktemp("reels")
+    wide = scenes.landscape(*scenes.MINI)
+
+    def grainy(picture: Any, share: float) -> Any:
+        grain = np.random.default_rng(round(share * 1000)).normal(0, 3, (*picture.shape[:2], 1))
+        return np.clip(picture + grain, 0, 255).astype(np.uint8)
+
+    def pan(width: int, height: int, share: float) -> Any:
+        left = round((wide.shape[1] - width) * share)
+        return grainy(wide[60 : 60 + height, left : left + width], share)
+
+    def cuts(width: int, height: int, share: float) -> Any:
+        part = int(share * 3)
+        shift = round(share * 40)
+        return grainy(np.roll(wide[40 * part : 40 * part + height, shift : shift + width], part, axis=2), share)
+
+    paints: dict[str, tuple[Any, list[Any]]] = {
+        "pan": (pan, [reels.stereo(seconds=5.0, bitrate=48_000)]),
+        "cuts": (cuts, []),
+    }
+
+    @functools.cache
+    def made(name: str, seconds: float = 5.0) -> Path:
+        paint, sounds = paints[name]
+        picture = reels.Picture(seconds=seconds, paint=paint, options={"crf": "12"})
+        path = folder / f"{name}-{seconds:g}.mp4"
+        path.write_bytes(reels.write(reels.Film(picture=picture, sounds=sounds)))
+        return path
+
+    return made
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have temporary files in a folder of the test's own, and return it."""
+    folder = tmp_path / "it's temporary: here"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 def _plane(plane: Any, bits: int) -> Any:

@@ -98,3 +98,23 @@ def test_progress_never_falls_and_ends_with_all(tmp_path):
     edges = [edge for share in encoder.shares for edge in share]
     assert edges == sorted(edges)
     assert _budget._shares(30.0)[-1][1] == 100.0
+
+
+def test_no_bitrate_is_asked_for_that_is_refused(tmp_path):
+    encoder = Encoder(tmp_path / "film", 10, lambda asked: asked)
+    found = fit(str(encoder.path), 30_000, 4_000, 10, encoder, least=50_000)
+    assert encoder.rates == [None]
+    assert found.verdict == "below"
+    assert all(rate is None or rate >= 50_000 for rate in encoder.rates)
+
+
+def test_a_picture_that_gets_no_smaller_is_taken_for_the_smallest(tmp_path):
+    found, encoder = fitted(tmp_path, 40_000, lambda asked: max(asked, 50_000), smallest=49_000)
+    assert (found.verdict, encoder.rates[-1]) == ("unreachable", None)
+    assert found.encodes <= 3
+
+
+def test_a_guess_that_leaves_nothing_is_mended_by_what_is_measured(tmp_path):
+    encoder = Encoder(tmp_path / "film", 10, lambda asked: asked)
+    found = fit(str(encoder.path), 100_000, 200_000, 10, encoder)
+    assert (encoder.rates[0], found.verdict, found.encodes) == (None, "reached", 2)

@@ -123,6 +123,7 @@ def test_a_film_of_that_size_is_copied(done, sample, tmp_path, seen, name, suffi
     path = tmp_path / f"a.{suffix}"
     result = done("video_resize", input=sample(name), output=path, width=1920, height=1080, mode="limit")
     assert result.metadata["copied"] is True
+    assert result.metadata.get("audio_copied") is (True if seen(path).sounds else None)
     with av.open(str(sample(name))) as before, av.open(str(path)) as after:
         pictures = [[frame.to_ndarray() for frame in one.decode(video=0)] for one in (before, after)]
     assert np.array_equal(*pictures)
@@ -136,7 +137,7 @@ def test_a_film_of_that_size_is_copied(done, sample, tmp_path, seen, name, suffi
 def test_what_is_not_as_asked_is_coded_anew(done, sample, tmp_path, name, fields):
     fields = {"mode": "limit", "width": 1920, "skip_if_larger": False, "format": "mov"} | fields
     result = done("video_resize", input=sample(name), output=tmp_path / "a.mov", **fields)
-    assert "copied" not in result.metadata
+    assert result.metadata["copied"] is False
 
 
 @pytest.mark.parametrize(("codec", "least"), [("h265", 16), ("av1", 4), ("h264", 2), ("vp9", 2)])

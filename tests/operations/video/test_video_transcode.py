@@ -269,6 +269,24 @@ def test_what_starts_late_starts_as_late(transcoded, seen, heard, sample, name, 
     assert apart(path) == pytest.approx(apart(sample(name)), abs=FRAME / 2)
 
 
+@pytest.mark.parametrize(("name", "suffix", "fields", "audio"), [
+    ("film.mp4", "mp4", {}, ("aac", True)), ("film.mp4", "mp4", {"audio_codec": "mp3"}, ("mp3", False)),
+    ("film.mp4", "webm", {}, ("opus", False)), ("film.mp4", "mp4", {"strip_audio": True}, None),
+    ("silent.mp4", "mp4", {}, None),
+])  # fmt: skip
+def test_what_is_copied_is_said(transcoded, name, suffix, fields, audio):
+    told = transcoded(name, suffix, **fields)[0].metadata
+    assert told["copied"] is False
+    assert (told.get("audio_codec"), told.get("audio_copied")) == (audio or (None, None))
+
+
+def test_a_source_that_is_given_back_is_copied(done, sample, tmp_path):
+    told = done("video_transcode", input=sample("film.mp4"), output=tmp_path / "o.mp4", crf=0).metadata
+    assert (told["skipped"], told["copied"], told["audio_codec"], told["audio_copied"]) == (True, True, "aac", True)
+    assert (told["codec"], told["frame_rate"], told["compression_ratio"]) == ("h264", 25.0, 1.0)
+    assert told["bitrate"] == pytest.approx(sample("film.mp4").stat().st_size * 8 / told["duration"], rel=0.01)
+
+
 @pytest.mark.parametrize("name", ["film.mp4", "film.webm"])
 def test_copied_sound_is_the_same_to_the_sample(transcoded, heard, sample, name):
     _, path = transcoded(name)

@@ -147,6 +147,7 @@ def test_only_the_edges_are_coded_anew(trimmed, reel, frames, name):
             assert holds(before, packets(path), len(wanted) - anew)
         kind = "none" if not anew else "edges" if anew < len(wanted) else "all"
         assert result.metadata["reencoded"] == kind
+        assert result.metadata["copied"] is (kind == "none")
         assert result.metadata["duration"] == pytest.approx(
             (end or source[-1][0] + 0.04) - start, abs=0.003 if start else 0.05
         )
