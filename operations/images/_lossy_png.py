@@ -101,9 +101,9 @@ def lossy_png(task: Task, picture: Picture, target: float, kept: Kept) -> Candid
         if made is not None:
             size = len(oxipng(made.data, effort=_QUICK_EFFORT, pixels=pixels, keep=[]))
             found.append((size, len(found), made))
-    if not found:
+    best = min(found)[2] if found else _richest(task, image, whole, target)
+    if best is None:
         return None
-    best = min(found)[2]
     task.check()
     keep = None if kept.everything else _stripping.png_keeps(kept)
     dressed = _stripping.png_redressed(best.data, task.data, kept)
@@ -168,6 +168,18 @@ def _finished(task: Task, image: "pyvips.Image", way: _Way, judge: Judge, target
         middle = made(between)
         low, high = (low, middle) if middle.score >= lowest else (middle, high)
     return high
+
+
+def _richest(task: Task, image: "pyvips.Image", judge: Judge, target: float) -> _Made | None:
+    """Return the best palette there is, for pictures a quick one just misses the aim with; None where it does, too."""
+    found = []
+    for dithering in _DITHERINGS[1:]:
+        task.check()
+        way = _Way("imagequant", dithering, _MOST["imagequant"])
+        data = way.encode(image, best=True)
+        found.append(_Made(data, judge.score(decoded(data)), way))
+    best = max(found, key=lambda made: made.score)
+    return best if best.score >= floor(target, task.min_score) else None
 
 
 def _eight_bits(image: "pyvips.Image") -> "pyvips.Image":
