@@ -53,14 +53,10 @@ class Joint(Struct, frozen=True, kw_only=True):
         return data if self.sets is None else _hevc.framed(data, self.sets)
 
     def may_begin(self, data: bytes) -> bool:
-        """Return whether nothing from a key picture on, as it is shown, refers to what was before it."""
+        """Return whether copying may begin at a key picture, behind others."""
         if self.sets is not None:
-            return _hevc.is_key(data, self.sets.length_size)
+            return _hevc.may_join(data, self.sets.length_size)
         return _units.may_join(self.codec, data, self.parameters.length_size if self.parameters is not None else 0)
-
-    def begun(self, data: bytes) -> bytes:
-        """Return a key picture, without those that are shown before it, as it stands behind others."""
-        return data if self.sets is None else _hevc.spliced(data, self.sets.length_size)
 
     def is_broken_by(self, data: bytes) -> bool:
         """Return whether a key picture changes its stream so that the container no longer holds what it needs."""

@@ -14,8 +14,7 @@ from msgspec import Struct
 from mediamill.operations.video._units import split
 
 _VPS, _SPS, _PPS = 32, 33, 34
-_KEYS = range(16, 22)
-_CRA, _BLA_WITHOUT_LEADING = 21, 18
+_IDR = (19, 20)
 _FIRST_UNKNOWN = 48
 _HEADER = 23
 _PROFILE_BITS, _LEVEL_BITS = 88, 8
@@ -100,7 +99,9 @@ def framed(data: bytes, sets: Sets) -> bytes:
         ValueError: It is not numbered as it is taken to be.
     """
     units = [renumbered(unit, sets.free) for unit in split(data, 0) if kind(unit) not in (_VPS, _SPS, _PPS)]
-    return _together(units, sets.length_size)
+    if sets.length_size:
+        return b"".join(len(unit).to_bytes(sets.length_size, "big") + unit for unit in units)
+    return b"".join(b"\0\0\0\1" + unit for unit in units)
 
 
 def renumbered(unit: bytes, numbers: Numbers) -> bytes:
@@ -129,19 +130,15 @@ def renumbered(unit: bytes, numbers: Numbers) -> bytes:
     return unit[:2] + _ESCAPE.sub(b"\0\0\3", int(bits, 2).to_bytes(len(bits) // 8, "big"))
 
 
-def is_key(data: bytes, length_size: int) -> bool:
-    """Return whether decoding can begin with a packet's picture."""
+def may_join(data: bytes, length_size: int) -> bool:
+    """Return whether nothing from a key picture on refers to what was before it, so that anything may stand there.
+
+    An open group's key picture names pictures that those shown before it need. Called a broken link, it may follow
+    others by the standard, but decoders then make stand-ins for what it names: FFmpeg's takes one of them for the next
+    picture where that begins a stream anew and leaves it out, libde265's shows one instead of the key picture.
+    """
     kinds = [kind(unit) for unit in split(data, length_size) if kind(unit) < _VPS]
-    return bool(kinds) and all(one in _KEYS for one in kinds)
-
-
-def spliced(data: bytes, length_size: int) -> bytes:
-    """Return a key picture, without those that are shown before it, as one that follows another stream's."""
-    units = [
-        bytes((unit[0] & 0x81 | _BLA_WITHOUT_LEADING << 1,)) + unit[1:] if kind(unit) == _CRA else unit
-        for unit in split(data, length_size)
-    ]
-    return _together(units, length_size)
+    return bool(kinds) and all(one in _IDR for one in kinds)
 
 
 def changes(data: bytes, sets: Sets) -> bool:
@@ -176,12 +173,6 @@ def _slice(unit: bytes, number: int) -> bytes:
     rest = first & ((1 << (7 - before)) - 1)
     value = (left << 9 | number + 1) << (7 - before) | rest
     return unit[:2] + value.to_bytes(2, "big") + unit[3:]
-
-
-def _together(units: Sequence[bytes], length_size: int) -> bytes:
-    if length_size:
-        return b"".join(len(unit).to_bytes(length_size, "big") + unit for unit in units)
-    return b"".join(b"\0\0\0\1" + unit for unit in units)
 
 
 def _listed(record: bytes) -> tuple[bytes, ...]:

@@ -216,18 +216,7 @@ class CopiedPiece:
         self._key = None
         self.over = self.over or key.pts >= self._end
         if not self.over:
-            yield from self._copied(self._behind(key))
-
-    def _behind(self, key: Any) -> Any:
-        assert self._joint is not None
-        data = bytes(key)
-        begun = self._joint.begun(data)
-        if begun == data:
-            return key
-        made: Any = av().Packet(begun)
-        made.pts, made.dts, made.duration, made.time_base = key.pts, key.dts, key.duration, key.time_base
-        made.is_keyframe = True
-        return made
+            yield from self._copied(key)
 
     def _coded(self, packet: Any) -> Iterator[Any]:
         """Yield the head's packets; it ends with the cut or where copying begins."""

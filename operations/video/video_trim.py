@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from mediamill.operations.contract import Context, Metadata, Plan, Stream, Target
 from mediamill.operations.streams._damage import Damage
@@ -198,6 +198,9 @@ def _cut(params: Params, stream: Stream, facts: MediaFacts, video: VideoFacts) -
         )
     if not cut.head and not cut.tail:
         return cut, None
+    if cut.first == cut.last and video.codec == "hevc":
+        # One picture of an open group alone before others: some decoders lose what follows it.
+        cut = structs.replace(cut, head=True)
     return cut, joint_for(video, extradata, signed=not params.strip_metadata)
 
 
