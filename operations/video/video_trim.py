@@ -8,6 +8,7 @@ from mediamill.operations.contract import Context, Metadata, Plan, Stream, Targe
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, look
 from mediamill.operations.streams._open import demuxer, open_input
+from mediamill.operations.streams._outputs import place
 from mediamill.operations.streams._times import Time, parse_seconds
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, VideoCode
 from mediamill.operations.video._course import frames_held, picture_of
@@ -15,7 +16,7 @@ from mediamill.operations.video._cut import SLIVER, Cut, find_cut
 from mediamill.operations.video._decide import coding_of, out_colour, sound_of
 from mediamill.operations.video._edges import FINE, Joint, joint_for
 from mediamill.operations.video._geometry import even
-from mediamill.operations.video._params import VideoJob, place, suffix_container
+from mediamill.operations.video._params import VideoJob, suffix_container
 from mediamill.operations.video._pieces import Changed
 from mediamill.operations.video._report import left_out, source_report
 from mediamill.operations.video._trim import Order, Trimmed, trim
