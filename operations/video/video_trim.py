@@ -199,8 +199,8 @@ def _cut(params: Params, stream: Stream, facts: MediaFacts, video: VideoFacts) -
         )
     if not cut.head and not cut.tail:
         return cut, None
-    if cut.first == cut.last and video.codec == "hevc":
-        # One picture of an open group alone before others: some decoders lose what follows it.
+    if video.codec == "hevc" and cut.tail and cut.last is not None and cut.last <= cut.first:
+        # Only the key picture would stay, and where its group is open, decoders may lose what is joined to it.
         cut = structs.replace(cut, head=True)
     return cut, joint_for(video, extradata, signed=not params.strip_metadata)
 
