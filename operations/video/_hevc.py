@@ -134,8 +134,8 @@ def may_join(data: bytes, length_size: int) -> bool:
     """Return whether nothing from a key picture on refers to what was before it, so that anything may stand there.
 
     An open group's key picture names pictures that those shown before it need. Called a broken link, it may follow
-    others by the standard, but decoders then make stand-ins for what it names: FFmpeg's takes one of them for the next
-    picture where that begins a stream anew and leaves it out, libde265's shows one instead of the key picture.
+    others by the standard, but FFmpeg's decoder makes stand-ins for what it names, takes one of them for the next
+    picture where that begins a stream anew, and leaves that out.
     """
     kinds = [kind(unit) for unit in split(data, length_size) if kind(unit) < _VPS]
     return bool(kinds) and all(one in _IDR for one in kinds)
