@@ -166,7 +166,7 @@ def test_cuts_at_key_pictures_copy_everything(trimmed, reel, frames, name):
     assert (result.metadata["reencoded"], result.metadata["frames_reencoded"]) == ("none", 0)
     assert result.metadata["frames"] == 20
     check(frames(path), shown_between(frames(reel(name)), round(keys[1], 3), round(keys[3], 3)))
-    if name != "pyramid.ts":
+    if not name.endswith(".ts"):
         before, after = packets(reel(name)), packets(path)
         assert after == before[before.index(after[0]) :][: len(after)]
 
@@ -210,7 +210,7 @@ def test_copying_begins_at_the_key_picture_before(trimmed, reel, frames, name):
     assert 0.9 < end <= 1.02
     assert result.metadata["reencoded"] == "none"
     check(frames(path), shown_between(frames(reel(name)), start, end))
-    if name != "pyramid.ts":
+    if not name.endswith(".ts"):
         assert set(packets(path)) <= set(packets(reel(name)))
 
 
