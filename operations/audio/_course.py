@@ -19,12 +19,13 @@ from mediamill.operations.audio._formats import (
 )
 from mediamill.operations.audio._listen import WHOLE, Track, track_of
 from mediamill.operations.audio._make import Made, Recipe, Segments, Share, make_sound
-from mediamill.operations.audio._params import AudioJob, Wish, container_for, place
+from mediamill.operations.audio._params import AudioJob, Wish, container_for
 from mediamill.operations.contract import Context, Plan, Target
 from mediamill.operations.streams._cover import read_covers
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, look
 from mediamill.operations.streams._open import open_input
+from mediamill.operations.streams._outputs import place
 from mediamill.operations.streams._sound import LOSSLESS, AudioCode, code_for
 from mediamill.protocol.errors import InvalidJob, UnsupportedFormat
 from mediamill.protocol.results import text

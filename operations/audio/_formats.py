@@ -1,14 +1,12 @@
 """What sounds are written as: the codings, the containers that hold them, and what each has a place for."""
 
-import os
 from typing import Literal
 
 from msgspec import Struct
 
 from mediamill.operations.streams._facts import AudioFacts
+from mediamill.operations.streams._outputs import named_by_suffix
 from mediamill.operations.streams._sound import LOSSLESS, AudioCodecName, Samples
-from mediamill.protocol.errors import InvalidJob
-from mediamill.protocol.names import nearest
 
 CodecName = Literal["mp3", "aac", "opus", "flac", "alac", "wav"]
 """The codings that are encoded."""
@@ -75,19 +73,7 @@ def suffix_container(path: str, field: str = "output") -> ContainerName | None:
     Raises:
         InvalidJob: The suffix is of no sound that can be written.
     """
-    suffix = os.path.splitext(path)[1][1:].lower()
-    if not suffix:
-        return None
-    if suffix not in SUFFIXES:
-        suggestion = nearest(suffix, SUFFIXES)
-        raise InvalidJob(
-            f"Sounds cannot be written as .{suffix[:16]}." + (f" Did you mean .{suggestion}?" if suggestion else ""),
-            field=field,
-            received=path,
-            expected="a suffix of " + ", ".join(SUFFIXES) + ", or format",
-            suggestion=suggestion,
-        )
-    return SUFFIXES[suffix]
+    return named_by_suffix(path, SUFFIXES, "Sounds", field)
 
 
 def coding_of(track: AudioFacts) -> CodecName | None:

@@ -1,6 +1,5 @@
 """What the audio operations declare alike: where a sound comes from, where it goes and how it is coded."""
 
-import os
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -106,12 +105,3 @@ class AudioJob(Job, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 def container_for(codec: CodecName, named: ContainerName | None) -> ContainerName:
     """Return the container of a coding: the named one where it holds it, else its usual one."""
     return named if named is not None and named in HOMES[codec] else HOMES[codec][0]
-
-
-def place(job: AudioJob, name: str, container: str) -> str:
-    """Return the output's path: the job's own, or the input's name in its folder."""
-    if job.output is not None:
-        return job.output
-    assert job.output_dir is not None
-    stem = os.path.splitext(name)[0] or name
-    return os.path.join(job.output_dir, f"{stem}.{container}")

@@ -8,11 +8,9 @@ from msgspec import Meta
 
 from mediamill.operations.contract import Context
 from mediamill.operations.images import _resample
+from mediamill.operations.images._fields import Filter, Fitting, FocalX, FocalY, Height, Percent, Position, Width
 from mediamill.operations.images._geometry import (
     Fit,
-    Fitting,
-    Position,
-    Share,
     Size,
     check_focal,
     fit,
@@ -20,7 +18,7 @@ from mediamill.operations.images._geometry import (
     kept,
 )
 from mediamill.operations.images._job import check_outputs
-from mediamill.operations.images._params import Filter, Side, parse_colour
+from mediamill.operations.images._params import parse_colour
 from mediamill.operations.images._picture import Picture, blamed, motion_of
 from mediamill.operations.images._resample import Look
 from mediamill.operations.images._source import Facts, Source
@@ -34,23 +32,14 @@ _UPRIGHT = Facts(format="pixels", width=0, height=0)
 class Resize(Step, frozen=True, kw_only=True, tag="resize", forbid_unknown_fields=True, omit_defaults=True):
     """A resize step: a box of width and height, or a share of the sides. Where it comes first, less is decoded."""
 
-    width: Annotated[Side, Meta(description="Width of the box, in pixels.")] | None = None
-    height: Annotated[Side, Meta(description="Height of the box, in pixels.")] | None = None
-    scale_percent: (
-        Annotated[float, Meta(gt=0, le=1000, description="Size of the output in percent of the source's sides.")] | None
-    ) = None
-    fit: Annotated[
-        Fitting,
-        Meta(
-            description="inside or outside the box, cover: cropped to it, contain: padded to it, fill: distorted to it."
-        ),
-    ] = "inside"
-    position: (
-        Annotated[Position, Meta(description="What cover keeps; absent: center, or the focal point if given.")] | None
-    ) = None
-    focal_x: Annotated[Share, Meta(description="The point cover keeps, 0 left to 1 right.")] | None = None
-    focal_y: Annotated[Share, Meta(description="The point cover keeps, 0 top to 1 bottom.")] | None = None
-    filter: Annotated[Filter, Meta(description="Kernel of the resampling.")] = "lanczos3"
+    width: Width | None = None
+    height: Height | None = None
+    scale_percent: Percent | None = None
+    fit: Fitting = "inside"
+    position: Position | None = None
+    focal_x: FocalX | None = None
+    focal_y: FocalY | None = None
+    filter: Filter = "lanczos3"
     upscale: Annotated[bool, Meta(description="Let the picture grow.")] = False
     sharpen: Annotated[float, Meta(ge=0, le=10, description="Sharpening afterwards, 0 none, 1 usual.")] = 0.0
     background: Annotated[

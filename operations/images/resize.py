@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from mediamill.operations.contract import Context, Metadata, Plan
-from mediamill.operations.images._geometry import Fit, Fitting, Position, Share, check_focal, fit, fit_share, kept
+from mediamill.operations.images._fields import Filter, Fitting, FocalX, FocalY, Height, Percent, Position, Width
+from mediamill.operations.images._geometry import Fit, check_focal, fit, fit_share, kept
 from mediamill.operations.images._job import Prepared, carry_out, prepare
-from mediamill.operations.images._params import Filter, ImageJob, Side
+from mediamill.operations.images._params import ImageJob, Side
 from mediamill.operations.images._resample import Look
 from mediamill.operations.images._source import Facts
 from mediamill.operations.images._targets import has_fields
@@ -30,24 +31,15 @@ class Params(ImageJob, frozen=True, kw_only=True, tag="resize", forbid_unknown_f
     widths: (
         Annotated[list[Side], Meta(min_length=1, max_length=64, description="One output per width, in pixels.")] | None
     ) = None
-    scale_percent: (
-        Annotated[float, Meta(gt=0, le=1000, description="Size of the output in percent of the source's sides.")] | None
-    ) = None
-    width: Annotated[Side, Meta(description="Width of the box, in pixels.")] | None = None
-    height: Annotated[Side, Meta(description="Height of the box, in pixels.")] | None = None
+    scale_percent: Percent | None = None
+    width: Width | None = None
+    height: Height | None = None
     max_height: Annotated[Side, Meta(description="The highest an output may be, in pixels.")] | None = None
-    fit: Annotated[
-        Fitting,
-        Meta(
-            description="inside or outside the box, cover: cropped to it, contain: padded to it, fill: distorted to it."
-        ),
-    ] = "inside"
-    position: (
-        Annotated[Position, Meta(description="What cover keeps; absent: center, or the focal point if given.")] | None
-    ) = None
-    focal_x: Annotated[Share, Meta(description="The point cover keeps, 0 left to 1 right.")] | None = None
-    focal_y: Annotated[Share, Meta(description="The point cover keeps, 0 top to 1 bottom.")] | None = None
-    filter: Annotated[Filter, Meta(description="Kernel of the resampling.")] = "lanczos3"
+    fit: Fitting = "inside"
+    position: Position | None = None
+    focal_x: FocalX | None = None
+    focal_y: FocalY | None = None
+    filter: Filter = "lanczos3"
     upscale: Annotated[bool, Meta(description="Let outputs be larger than the source.")] = False
     sharpen: Annotated[float, Meta(ge=0, le=10, description="Sharpening afterwards, 0 none, 1 usual.")] = 0.0
     name: Annotated[

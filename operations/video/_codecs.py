@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from mediamill.operations.streams._av import av
+from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._facts import Colour
 
 CodecName = Literal["h264", "h265", "vp8", "vp9", "av1"]
@@ -233,7 +233,11 @@ def set_up_encoder(stream: Any, code: VideoCode, *, tick: Fraction, rate: Fracti
         tick: The time base of its frames.
         rate: Frames a second on average, which rate control counts with.
         threads: How many it may use.
+
+    Raises:
+        EncodeFailed: The encoder refuses.
     """
+    library = av()
     context = stream.codec_context
     context.width, context.height = code.size
     context.pix_fmt = code.pixel_format
@@ -252,6 +256,10 @@ def set_up_encoder(stream: Any, code: VideoCode, *, tick: Fraction, rate: Fracti
         context.bit_rate = code.bitrate
     if code.codec == "h265" and stream.container.format.name in ("mp4", "mov"):
         context.codec_tag = CODECS["h265"].tag
+    try:
+        context.open()  # by itself, a stream made after another one is opened only after the file's header is written
+    except (library.FFmpegError, ValueError) as error:
+        raise output_error(error, f"The {context.name} encoder") from None
 
 
 _LONGEST_DELAY = 10.0

@@ -11,6 +11,7 @@ from mediamill.operations.streams._av import output_error
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, look
 from mediamill.operations.streams._open import open_input
+from mediamill.operations.streams._outputs import place
 from mediamill.operations.streams._remux import Remuxed, remux
 from mediamill.operations.streams._sound import AudioCode
 from mediamill.operations.video._budget import Fitted
@@ -21,7 +22,7 @@ from mediamill.operations.video._film import make_films
 from mediamill.operations.video._geometry import Shape, Size, even
 from mediamill.operations.video._likeness import memory_bytes
 from mediamill.operations.video._matched import Met, make_matched
-from mediamill.operations.video._params import CodingJob, place
+from mediamill.operations.video._params import CodingJob
 from mediamill.operations.video._passes import make_sized
 from mediamill.operations.video._report import copied_report, film_report, left_out, sound_report, source_report
 from mediamill.operations.video._sink import Recipe, Sink

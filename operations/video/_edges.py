@@ -9,18 +9,21 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._facts import VideoFacts
+from mediamill.operations.video import _hevc, _units
 from mediamill.operations.video._codecs import CODECS, CodecName, VideoCode, encoder_options
 from mediamill.operations.video._decide import coding_of
-from mediamill.operations.video._units import Parameters, framed, joined, read_parameters
 
 FINE: dict[CodecName, int] = {"h264": 16, "h265": 18, "vp8": 4, "vp9": 16, "av1": 18}
 """Rate factors nobody tells from the source: what is cut is not to be seen."""
 
 _PROFILES = {66: "baseline", 77: "main", 100: "high", 110: "high10", 122: "high422", 244: "high444"}
+_ONE_SLICE = "bframes=0:open-gop=0:repeat-headers=0:slices=1:wpp=0"
+"""Pictures of one slice, in order, whose parameter sets are the same whatever threads there are."""
+
 USUAL_RATE = Fraction(25)
 
 
@@ -30,12 +33,36 @@ class Joint(Struct, frozen=True, kw_only=True):
     Attributes:
         codec: The coding of both.
         parameters: H.264's parameter sets of the source; None for other codings.
+        sets: H.265's; likewise.
         extradata: What the container has to hold for both; None where nothing changes.
     """
 
     codec: CodecName
-    parameters: Parameters | None
-    extradata: bytes | None
+    parameters: _units.Parameters | None = None
+    sets: _hevc.Sets | None = None
+    extradata: bytes | None = None
+
+    def framed(self, data: bytes) -> bytes:
+        """Return the encoder's packet as the source's are.
+
+        Raises:
+            ValueError: The encoder's are not what they are taken for.
+        """
+        if self.parameters is not None:
+            return _units.framed(data, self.parameters.length_size)
+        return data if self.sets is None else _hevc.framed(data, self.sets)
+
+    def may_begin(self, data: bytes) -> bool:
+        """Return whether copying may begin at a key picture, behind others."""
+        if self.sets is not None:
+            return _hevc.may_join(data, self.sets.length_size)
+        return _units.may_join(self.codec, data, self.parameters.length_size if self.parameters is not None else 0)
+
+    def is_broken_by(self, data: bytes) -> bool:
+        """Return whether a key picture changes its stream so that the container no longer holds what it needs."""
+        if self.sets is not None:
+            return _hevc.changes(data, self.sets)
+        return self.parameters is not None and _units.changes(data, self.parameters)
 
 
 class Edge:
@@ -66,15 +93,13 @@ class Edge:
 
     def _packets(self, frame: Any) -> Iterator[Any]:
         try:
-            packets = self._encoder.encode(frame)
+            packets = list(map(self._placed, self._encoder.encode(frame)))
         except (av().FFmpegError, ValueError) as error:
             raise output_error(error, f"The {self._encoder.name} encoder") from None
-        yield from map(self._placed, packets)
+        yield from packets
 
     def _placed(self, packet: Any) -> Any:
-        parameters = self._joint.parameters
-        data = bytes(packet)
-        made: Any = av().Packet(framed(data, parameters.length_size) if parameters is not None else data)
+        made: Any = av().Packet(self._joint.framed(bytes(packet)))
         made.pts, made.time_base = packet.pts, self._tick
         made.dts, made.duration = self._places.pop(packet.pts)  # encoders forget how long a picture stands
         made.is_keyframe = packet.is_keyframe
@@ -84,22 +109,29 @@ class Edge:
 def joint_for(facts: VideoFacts, extradata: bytes, *, signed: bool) -> Joint | None:
     """Return how pictures can be coded to stand beside a film's own; None where they cannot be trusted to.
 
-    H.265's encoder gives its parameter sets the numbers the source's have, and no encoder here writes fields the way
-    another one began them.
+    No encoder here writes fields the way another one began them.
     """
     codec = coding_of(facts.codec)
-    if codec not in ("h264", "vp8", "vp9", "av1") or facts.interlaced or facts.alpha:
+    if codec is None or facts.interlaced or facts.alpha or facts.pixel_format not in encoder_formats(codec):
         return None
-    if facts.pixel_format not in encoder_formats(codec):
-        return None
-    if codec != "h264":
-        return Joint(codec=codec, parameters=None, extradata=None)
-    parameters = read_parameters(extradata)
-    if parameters is None or parameters.free < 0 or parameters.profile not in _PROFILES:
-        return None
-    joint = Joint(codec=codec, parameters=parameters, extradata=None)
-    own = _encoder(facts, joint, 1, signed=signed).extradata
-    return Joint(codec=codec, parameters=parameters, extradata=joined(parameters, own))
+    if codec == "h264":
+        parameters = _units.read_parameters(extradata)
+        if parameters is None or parameters.free < 0 or parameters.profile not in _PROFILES:
+            return None
+        joint = Joint(codec=codec, parameters=parameters)
+        own = _encoder(facts, joint, 1, signed=signed).extradata
+        return structs.replace(joint, extradata=_units.joined(parameters, own))
+    if codec == "h265":
+        sets = _hevc.read_sets(extradata)
+        if sets is None or min(facts.width, facts.height) < CODECS[codec].least:
+            return None
+        joint = Joint(codec=codec, sets=sets)
+        own = _encoder(facts, joint, 1, signed=signed).extradata
+        try:
+            return structs.replace(joint, extradata=_hevc.joined(sets, own))
+        except ValueError:  # another version of the encoder gives numbers of its own
+            return None
+    return Joint(codec=codec)
 
 
 def _encoder(facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> Any:
@@ -124,8 +156,8 @@ def _encoder(facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> 
         crf=FINE[joint.codec],
         signed=signed,
     )
-    context.options = encoder_options(code, threads) | _edge_options(joint)
-    if joint.parameters is not None:
+    context.options = _edge_options(joint, encoder_options(code, threads))
+    if joint.parameters is not None or joint.sets is not None:
         context.flags |= library.codec.context.Flags.global_header
     try:
         context.open()
@@ -139,15 +171,16 @@ def encoder_formats(codec: CodecName) -> set[str]:
     return {one.name for one in av().codec.Codec(CODECS[codec].encoder, "w").video_formats or ()}
 
 
-def _edge_options(joint: Joint) -> dict[str, str]:
+def _edge_options(joint: Joint, options: dict[str, str]) -> dict[str, str]:
     """Return what makes an encoder give one packet a frame, in the order they are shown in."""
-    if joint.codec == "h264":
-        assert joint.parameters is not None
+    if joint.parameters is not None:
         profile = _PROFILES[joint.parameters.profile]
-        return {"bf": "0", "profile": profile, "x264-params": f"sps-id={joint.parameters.free}"}
+        return options | {"bf": "0", "profile": profile, "x264-params": f"sps-id={joint.parameters.free}"}
+    if joint.codec == "h265":
+        return options | {"x265-params": f"{options['x265-params']}:{_ONE_SLICE}"}
     if joint.codec == "av1":
-        return {"preset": "8"}
-    return {"auto-alt-ref": "0", "lag-in-frames": "0"}
+        return options | {"preset": "8"}
+    return options | {"auto-alt-ref": "0", "lag-in-frames": "0"}
 
 
 class Ranks:

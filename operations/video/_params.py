@@ -1,15 +1,14 @@
 """What the video operations declare alike: where a film comes from, where it goes and how it is coded."""
 
-import os
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from mediamill.operations.streams._bitrate import Bitrate, parse_bitrate
+from mediamill.operations.streams._outputs import named_by_suffix
 from mediamill.operations.video._codecs import CODECS, Codec, CodecName, Container, Preset, QualityName
 from mediamill.protocol.errors import InvalidJob
 from mediamill.protocol.job import Job, OutputPath, Source
-from mediamill.protocol.names import nearest
 
 SUFFIXES: dict[str, Container] = {"mp4": "mp4", "m4v": "mp4", "webm": "webm", "mkv": "mkv", "mov": "mov"}
 """The container each file suffix stands for."""
@@ -149,25 +148,4 @@ def suffix_container(path: str, field: str = "output") -> Container | None:
     Raises:
         InvalidJob: The suffix is of no container that can be written.
     """
-    suffix = os.path.splitext(path)[1][1:].lower()
-    if not suffix:
-        return None
-    if suffix not in SUFFIXES:
-        suggestion = nearest(suffix, SUFFIXES)
-        raise InvalidJob(
-            f"Films cannot be written as .{suffix[:16]}." + (f" Did you mean .{suggestion}?" if suggestion else ""),
-            field=field,
-            received=path,
-            expected="a suffix of " + ", ".join(SUFFIXES) + ", or format",
-            suggestion=suggestion,
-        )
-    return SUFFIXES[suffix]
-
-
-def place(job: VideoJob, name: str, container: str) -> str:
-    """Return the output's path: the job's own, or the input's name in its folder."""
-    if job.output is not None:
-        return job.output
-    assert job.output_dir is not None
-    stem = os.path.splitext(name)[0] or name
-    return os.path.join(job.output_dir, f"{stem}.{container}")
+    return named_by_suffix(path, SUFFIXES, "Films", field)

@@ -10,7 +10,6 @@ from mediamill.operations.streams._facts import VideoFacts
 from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
 from mediamill.operations.video._edges import Edge, Joint, Ranks
 from mediamill.operations.video._graph import VideoFilter
-from mediamill.operations.video._units import changes, may_join
 
 
 class Changed(Exception):
@@ -61,6 +60,10 @@ class Frames:
         self.over = False
         if not self._context.is_open:
             self._context.thread_type, self._context.thread_count = "AUTO", threads
+
+    def end_before(self, end: int) -> None:
+        """End where a picture is shown that is not wanted any more."""
+        self._end = min(self._end, end)
 
     def take(self, packet: Any) -> Iterator[tuple[Any, int]]:
         """Yield the frames a packet gives, each with the time it may be decoded at; None for the end."""
@@ -147,6 +150,8 @@ class CopiedPiece:
         self._clock: int | None = None
         self._tail = tail
         self._head: tuple[Frames, Edge] | None = None
+        self._key: Any = None
+        self._key_fed = False
         self.over = False
         self.copied = self.coded = 0
         self.ended = 0.0
@@ -159,16 +164,23 @@ class CopiedPiece:
         if not self._begun and not is_first(packet, self._cut.first):
             return
         self._begun = True
-        if self._head is not None:
-            if not self._joins(packet):
-                yield from self._coded(packet)
+        if self._key is not None:
+            if packet.pts is not None and packet.pts < self._key.pts:
+                yield from self._led(packet)
                 return
-            yield from self._coded(None)
-            self.over = self.over or packet.pts >= self._end
+            yield from self._joined()
+        elif self._head is not None:
+            if self._joins(packet):
+                self._key = packet
+            else:
+                yield from self._coded(packet)
+            return
         yield from self._copied(packet)
 
     def finish(self) -> Iterator[Any]:
         """Yield what is left at the file's end."""
+        if self._key is not None:
+            yield from self._joined()
         if self._head is not None:
             yield from self._coded(None)
         elif not self.over:
@@ -179,8 +191,32 @@ class CopiedPiece:
         if not packet.is_keyframe or packet.pts is None or packet.pts <= self._cut.start:
             return False
         assert self._joint is not None
-        parameters = self._joint.parameters
-        return may_join(self._joint.codec, bytes(packet), parameters.length_size if parameters is not None else 0)
+        return self._joint.may_begin(bytes(packet))
+
+    def _led(self, packet: Any) -> Iterator[Any]:
+        """Code a picture anew that is decoded after the key picture copying begins at, and shown before it."""
+        if self._head is not None:
+            if not self._key_fed:
+                self._key_fed = True
+                self._head[0].end_before(self._key.pts)
+                yield from self._coded(self._key)
+            if self._head is not None:
+                yield from self._coded(packet)
+        self._key.dts = packet.dts
+        if packet.pts == self._cut.last:
+            yield from self._joined()
+            if not self.over:
+                yield from self._ended()
+
+    def _joined(self) -> Iterator[Any]:
+        """Yield what is left of the head, and the key picture behind it."""
+        key = self._key
+        if self._head is not None:
+            yield from self._coded(None)
+        self._key = None
+        self.over = self.over or key.pts >= self._end
+        if not self.over:
+            yield from self._copied(key)
 
     def _coded(self, packet: Any) -> Iterator[Any]:
         """Yield the head's packets; it ends with the cut or where copying begins."""
@@ -192,7 +228,7 @@ class CopiedPiece:
         if packet is None or frames.over:
             self._head = None
             yield from self._timed(edge.flush())
-            self.over = frames.over
+            self.over = frames.over and self._key is None
 
     def _copied(self, packet: Any) -> Iterator[Any]:
         cut = self._cut
@@ -205,9 +241,10 @@ class CopiedPiece:
         if self._from is None:
             self._from = packet.pts
         if packet.pts < self._from:  # shown before the first picture, and of use to none after it
+            if last:
+                yield from self._ended()
             return
-        parameters = self._joint.parameters if self._joint is not None else None
-        if packet.is_keyframe and parameters is not None and changes(bytes(packet), parameters):
+        if packet.is_keyframe and self._joint is not None and self._joint.is_broken_by(bytes(packet)):
             raise Changed
         if not packet.is_discard:
             self.copied += 1

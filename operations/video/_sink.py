@@ -16,6 +16,7 @@ from mediamill.operations.streams._sound import AudioCode, AudioFilter, add_audi
 from mediamill.operations.video._chain import Chain
 from mediamill.operations.video._codecs import CODECS, VideoCode, mend_decoding_time, set_up_encoder, without_settings
 from mediamill.operations.video._graph import VideoFilter
+from mediamill.operations.video._light import add_stream
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -150,7 +151,7 @@ class Sink:
         tick = Fraction(1) / code.rate if code.rate else facts.tick
         rate = code.rate or facts.rate or _USUAL_RATE
         # The stream's time base and not one over its rate: a film's frames need not come evenly.
-        stream: Any = self._container.add_stream(CODECS[code.codec].encoder, rate=rate)
+        stream: Any = add_stream(self._container, CODECS[code.codec].encoder, code, rate)
         set_up_encoder(stream, code, tick=tick, rate=rate, threads=threads)
         carry_stream_tags(original, stream, strip=self._recipe.strip)
         self._video = stream

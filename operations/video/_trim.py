@@ -20,6 +20,7 @@ from mediamill.operations.video._chain import chain_for
 from mediamill.operations.video._codecs import CODECS, VideoCode, mend_decoding_time, set_up_encoder
 from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
 from mediamill.operations.video._edges import USUAL_RATE, Joint
+from mediamill.operations.video._light import add_stream
 from mediamill.operations.video._pieces import CodedPiece, CopiedPiece, coded_tail
 from mediamill.operations.video._tone import tone_map
 
@@ -195,7 +196,7 @@ def _picture(target: "OutputContainer", source: "InputContainer", video: VideoFa
             made.codec_context.extradata = order.joint.extradata
         return made
     rate = video.rate or USUAL_RATE
-    made = target.add_stream(CODECS[order.code.codec].encoder, rate=rate)
+    made = add_stream(target, CODECS[order.code.codec].encoder, order.code, rate)
     set_up_encoder(made, order.code, tick=video.tick, rate=rate, threads=threads)
     carry_stream_tags(original, made, strip=order.strip)
     return made

@@ -10,6 +10,7 @@ from mediamill.operations.contract import Context, Metadata, Plan, Stream, Targe
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, look
 from mediamill.operations.streams._open import open_input
+from mediamill.operations.streams._outputs import place
 from mediamill.operations.streams._sound import AudioCode
 from mediamill.operations.video._chain import chain_for
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, VideoCode
@@ -17,7 +18,7 @@ from mediamill.operations.video._course import frames_held, picture_of
 from mediamill.operations.video._decide import fits, out_colour, recoded, sound_of, usual_sound
 from mediamill.operations.video._film import make_films
 from mediamill.operations.video._geometry import Size, limited
-from mediamill.operations.video._params import VideoJob, place, suffix_container
+from mediamill.operations.video._params import VideoJob, suffix_container
 from mediamill.operations.video._report import film_report, left_out, source_report
 from mediamill.operations.video._sink import Recipe
 from mediamill.operations.video._tone import tone_map

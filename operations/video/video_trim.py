@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from mediamill.operations.contract import Context, Metadata, Plan, Stream, Target
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, look
 from mediamill.operations.streams._open import demuxer, open_input
+from mediamill.operations.streams._outputs import place
 from mediamill.operations.streams._times import Time, parse_seconds
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, VideoCode
 from mediamill.operations.video._course import frames_held, picture_of
@@ -15,7 +16,7 @@ from mediamill.operations.video._cut import SLIVER, Cut, find_cut
 from mediamill.operations.video._decide import coding_of, out_colour, sound_of
 from mediamill.operations.video._edges import FINE, Joint, joint_for
 from mediamill.operations.video._geometry import even
-from mediamill.operations.video._params import VideoJob, place, suffix_container
+from mediamill.operations.video._params import VideoJob, suffix_container
 from mediamill.operations.video._pieces import Changed
 from mediamill.operations.video._report import left_out, sound_report, source_report
 from mediamill.operations.video._trim import Order, Trimmed, trim
@@ -199,6 +200,9 @@ def _cut(params: Params, stream: Stream, facts: MediaFacts, video: VideoFacts) -
         )
     if not cut.head and not cut.tail:
         return cut, None
+    if video.codec == "hevc" and cut.tail and cut.last is not None and cut.last <= cut.first:
+        # Only the key picture would stay, and where its group is open, decoders may lose what is joined to it.
+        cut = structs.replace(cut, head=True)
     return cut, joint_for(video, extradata, signed=not params.strip_metadata)
 
 

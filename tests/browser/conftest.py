@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 import chromium
+import player as players
 
 collect_ignore_glob = [] if chromium.find() else ["test_*.py"]
 
@@ -39,6 +40,12 @@ def site(tmp_path: Path) -> Iterator[chromium.Site]:
     """Serve the test's own folder."""
     with chromium.Site(tmp_path) as served:
         yield served
+
+
+@pytest.fixture
+def player(page: Callable[..., chromium.Page], site: chromium.Site) -> Callable[[str], players.Player]:
+    """Return a function that opens a film of the test's own folder in a page of its own."""
+    return lambda name: players.Player(page(), site, name)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import io
 import os
+import urllib.error
+import urllib.request
 
 import chromium
 import pytest
@@ -40,6 +42,29 @@ def test_what_goes_wrong_is_said(page, site, tmp_path):
         opened.evaluate("nothing.at.all")
     with pytest.raises(chromium.BrowserError, match="ERR_"):
         page().open("http://example.com/")
+
+
+@pytest.mark.parametrize(("asked", "part", "said"), [
+    ("bytes=0-", b"0123456789", "bytes 0-9/10"), ("bytes=3-5", b"345", "bytes 3-5/10"),
+    ("bytes=-4", b"6789", "bytes 6-9/10"), ("bytes=8-99", b"89", "bytes 8-9/10"),
+    ("bytes=-99", b"0123456789", "bytes 0-9/10"),
+    ("bytes=1-2,4-5", b"0123456789", None), (None, b"0123456789", None),
+])  # fmt: skip
+def test_files_are_served_in_parts(site, tmp_path, asked, part, said):
+    (tmp_path / "a.mp4").write_bytes(b"0123456789")
+    request = urllib.request.Request(site.url("a.mp4"), headers={"Range": asked} if asked else {})
+    with urllib.request.urlopen(request) as answer:
+        assert (answer.status, answer.headers["Content-Range"]) == (206 if said else 200, said)
+        assert (answer.headers["Accept-Ranges"], answer.headers["Content-Type"]) == ("bytes", "video/mp4")
+        assert answer.read() == part
+
+
+def test_parts_beyond_a_file_are_refused(site, tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"0123456789")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(site.url("a.mp4"), headers={"Range": "bytes=10-"}))
+    refused.value.close()
+    assert (refused.value.code, refused.value.headers["Content-Range"]) == (416, "bytes */10")
 
 
 def test_promises_are_waited_for(page):
