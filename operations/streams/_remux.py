@@ -10,7 +10,7 @@ from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._companions import Companions
 from mediamill.operations.streams._cover import read_covers
 from mediamill.operations.streams._damage import Damage
-from mediamill.operations.streams._facts import MediaFacts
+from mediamill.operations.streams._facts import MediaFacts, VideoFacts
 from mediamill.operations.streams._mux import carry_tags, copied_stream, muxer
 from mediamill.operations.streams._open import demuxer
 from mediamill.operations.streams._reader import Reader, Span, Wanted
@@ -64,7 +64,10 @@ def remux(
     with demuxer(stream) as source, muxer(path, format_name) as target:
         carry_tags(source, target, strip=strip, shift=span.start)
         try:
-            copies = {index: copied_stream(target, source.streams[index], strip=strip) for index in indices}
+            copies = {
+                index: copied_stream(target, source.streams[index], strip=strip, picture=_picture(facts, index))
+                for index in indices
+            }
         except ValueError as error:
             raise output_error(error, f"The {format_name.upper()} writer") from None
         companions = Companions(source, target, facts, format_name, covers, strip=strip)
@@ -77,6 +80,10 @@ def remux(
         except (library.FFmpegError, ValueError) as error:
             raise output_error(error, f"The {format_name.upper()} writer") from None
     return Remuxed(ended=reader.ended, dropped=companions.dropped)
+
+
+def _picture(facts: MediaFacts, index: int) -> VideoFacts | None:
+    return facts.video if facts.video is not None and facts.video.index == index else None
 
 
 def _packets(reader: Reader, copies: Mapping[int, Any], companions: Companions) -> Iterator[Any]:
