@@ -101,10 +101,10 @@ def copied_stream(target: "OutputContainer", stream: Any, *, strip: bool, pictur
         target: Where it is added, before the first packet.
         stream: The other one.
         strip: Whether its title stays behind.
-        picture: What it shows, where it is a film's picture: containers say more of that than headers may have told.
+        picture: What it shows, where it is a film's picture, for containers that were opened without decoding any of it.
     """
     made: Any = target.add_stream_from_template(stream, opaque=True)
-    if picture is not None:
+    if picture is not None and made.codec_context.pix_fmt is None:
         _tell_of(picture, made.codec_context)
     if made.type == "video" and made.codec_context.name == "hevc" and target.format.name in ("mp4", "mov"):
         made.codec_context.codec_tag = "hvc1"  # Apple's players take no other
