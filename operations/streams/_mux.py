@@ -101,7 +101,7 @@ def copied_stream(target: "OutputContainer", stream: Any, *, strip: bool, pictur
         target: Where it is added, before the first packet.
         stream: The other one.
         strip: Whether its title stays behind.
-        picture: What it shows, where it is a film's picture, for containers that were opened without decoding any of it.
+        picture: What it shows, where it is a film's picture: for containers opened without decoding any of it.
     """
     made: Any = target.add_stream_from_template(stream, opaque=True)
     if picture is not None and made.codec_context.pix_fmt is None:

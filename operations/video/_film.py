@@ -8,6 +8,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from mediamill.operations.contract import Context, Stream
 from mediamill.operations.streams._ahead import ahead
 from mediamill.operations.streams._cover import read_covers
@@ -36,6 +38,9 @@ def make_films(
 ) -> list[Sink]:
     """Make films of a film.
 
+    Where an output follows another one, its picture is the other's, not coded again; where that turns out to be beyond
+    its own bitrate, it is made once more, for itself.
+
     Args:
         ctx: The engine.
         stream: The opened source.
@@ -55,22 +60,35 @@ def make_films(
     span = span or Span(start=facts.start)
     covers = read_covers(stream, facts)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
-        sinks = []
+        sinks: list[Sink] = []
         for recipe in recipes:
             container = stack.enter_context(muxer(recipe.path, recipe.format))
             carry_tags(source, container, strip=recipe.strip, shift=span.start)
-            sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads))
+            leader = sinks[recipe.follows] if recipe.follows is not None else None
+            sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
         items = stack.enter_context(ahead(_items(reader, sinks)))
         for index, kind, item in items:
             sinks[index].take(kind, item)
             done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
-            ctx.progress(share[0] + (share[1] - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
+            end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
+            ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
         for sink, recipe in zip(sinks, recipes, strict=True):
-            if recipe.video is not None and not sink.frames:
+            if recipe.video is not None and not sink.frames and not sink.exceeded:
                 raise CorruptInput("No picture of the film can be decoded.", detail=damage.first or None)
             sink.finish()
+    late = [number for number, sink in enumerate(sinks) if sink.exceeded]
+    if late:
+        alone = [structs.replace(recipes[number], follows=None) for number in late]
+        again, rest = Damage(strict=damage.strict), (_middle(share), share[1])
+        made = make_films(ctx, stream, facts, alone, again, span=span, sound=sound, share=rest)
+        for number, sink in zip(late, made, strict=True):
+            sinks[number] = sink
     return sinks
+
+
+def _middle(share: Share) -> float:
+    return (share[0] + share[1]) / 2
 
 
 def _items(reader: Reader, sinks: Sequence[Sink]) -> Iterator[tuple[int, Kind, Any]]:

@@ -183,9 +183,7 @@ def _prepare(params: Params, ctx: Context) -> _Prepared:
     )
 
 
-def _cut(
-    params: Params, source: "InputContainer", facts: MediaFacts, video: VideoFacts
-) -> tuple[Cut, Joint | None]:
+def _cut(params: Params, source: "InputContainer", facts: MediaFacts, video: VideoFacts) -> tuple[Cut, Joint | None]:
     """Return where the film is cut, and what makes pictures coded anew fit where there are any."""
     start, end = params.span
     if facts.duration and start >= facts.duration - SLIVER:
