@@ -68,23 +68,32 @@ def make_films(
             sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
         items = stack.enter_context(ahead(_items(reader, sinks)))
-        for index, kind, item in items:
-            sinks[index].take(kind, item)
-            done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
-            end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
-            ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
-        for sink, recipe in zip(sinks, recipes, strict=True):
-            if recipe.video is not None and not sink.frames and not sink.exceeded:
-                raise CorruptInput("No picture of the film can be decoded.", detail=damage.first or None)
-            sink.finish()
+        _take(ctx, reader, sinks, items, share)
+        _finish(sinks, recipes, damage)
     late = [number for number, sink in enumerate(sinks) if sink.exceeded]
     if late:
         alone = [structs.replace(recipes[number], follows=None) for number in late]
         again, rest = Damage(strict=damage.strict), (_middle(share), share[1])
-        made = make_films(ctx, stream, facts, alone, again, span=span, sound=sound, share=rest)
-        for number, sink in zip(late, made, strict=True):
-            sinks[number] = sink
+        made = iter(make_films(ctx, stream, facts, alone, again, span=span, sound=sound, share=rest))
+        sinks = [next(made) if sink.exceeded else sink for sink in sinks]
     return sinks
+
+
+def _take(
+    ctx: Context, reader: Reader, sinks: Sequence[Sink], items: Iterator[tuple[int, Kind, Any]], share: Share
+) -> None:
+    for index, kind, item in items:
+        sinks[index].take(kind, item)
+        done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
+        end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
+        ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
+
+
+def _finish(sinks: Sequence[Sink], recipes: Sequence[Recipe], damage: Damage) -> None:
+    for sink, recipe in zip(sinks, recipes, strict=True):
+        if recipe.video is not None and not sink.frames:
+            raise CorruptInput("No picture of the film can be decoded.", detail=damage.first or None)
+        sink.finish()
 
 
 def _middle(share: Share) -> float:
