@@ -38,8 +38,7 @@ def make_films(
 ) -> list[Sink]:
     """Make films of a film.
 
-    Where an output follows another one, its picture is the other's, not coded again; where that turns out to be beyond
-    its own bitrate, it is made once more, for itself.
+    An output that follows another one takes its picture; where that is beyond its own bitrate, it is made once more.
 
     Args:
         ctx: The engine.
@@ -64,18 +63,17 @@ def make_films(
         for recipe in recipes:
             container = stack.enter_context(muxer(recipe.path, recipe.format))
             carry_tags(source, container, strip=recipe.strip, shift=span.start)
-            leader = sinks[recipe.follows] if recipe.follows is not None else None
+            leader = None if recipe.follows is None else sinks[recipe.follows]
             sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
         items = stack.enter_context(ahead(_items(reader, sinks)))
         _take(ctx, reader, sinks, items, share)
         _finish(sinks, recipes, damage)
-    late = [number for number, sink in enumerate(sinks) if sink.exceeded]
-    if late:
-        alone = [structs.replace(recipes[number], follows=None) for number in late]
+    if late := [recipe for recipe, sink in zip(recipes, sinks, strict=True) if sink.exceeded]:
+        alone = [structs.replace(recipe, follows=None) for recipe in late]
         again, rest = Damage(strict=damage.strict), (_middle(share), share[1])
         made = iter(make_films(ctx, stream, facts, alone, again, span=span, sound=sound, share=rest))
-        sinks = [next(made) if sink.exceeded else sink for sink in sinks]
+        return [next(made) if sink.exceeded else sink for sink in sinks]
     return sinks
 
 
