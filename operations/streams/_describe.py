@@ -59,7 +59,7 @@ def describe(
         CorruptInput: The container cannot be read, or has nothing in it.
     """
     found: dict[str, Any] = {}
-    with demuxer(stream) as container:
+    with demuxer(stream, probed=True) as container:
         facts = None
         try:
             facts = read_facts(container, stream, limits)

@@ -293,17 +293,33 @@ def first_frame(container: "InputContainer", stream: Any) -> Any:
     Raises:
         CorruptInput: There is none.
     """
-    stream.codec_context.thread_type = "SLICE"  # threads over frames would read far ahead for one frame
+    context = stream.codec_context
+    context.thread_type = "SLICE"  # threads over frames would read far ahead for one frame
     error: MediaError | None = None
+    alone = True
     for packet in _packets(container, stream):
         try:
             frames = packet.decode()
+            if not frames and alone and packet.is_keyframe and packet.size:
+                alone = False
+                frames = _drained(context, packet)
         except av().FFmpegError as failure:
             error = input_error(failure)
             continue
         if frames:
             return frames[0]
     raise error or CorruptInput("No picture in the film can be decoded.")
+
+
+def _drained(context: Any, packet: Any) -> list[Any]:
+    """Return the picture of a packet that a decoder was just given, without those that follow in the order of coding.
+
+    Decoders hold a picture back until they know that none is shown before it. Where it needs others to be whole, as
+    where key pictures are spread over several, nothing comes, and the decoder is as if it had the packet alone.
+    """
+    frames: list[Any] = context.decode(None)
+    context.flush_buffers()
+    return frames or context.decode(packet)
 
 
 def _packets(container: "InputContainer", stream: Any) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.streams._av import av, output_error
+from mediamill.operations.streams._facts import VideoFacts
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -93,13 +94,32 @@ def _tag_name(name: str) -> str:
     return _APPLE_NAMES.get(short, short)
 
 
-def copied_stream(target: "OutputContainer", stream: Any, *, strip: bool) -> Any:
-    """Add a stream that takes another one's packets as they are, with its language and role."""
+def copied_stream(target: "OutputContainer", stream: Any, *, strip: bool, picture: VideoFacts | None = None) -> Any:
+    """Add a stream that takes another one's packets as they are, with its language and role.
+
+    Args:
+        target: Where it is added, before the first packet.
+        stream: The other one.
+        strip: Whether its title stays behind.
+        picture: What it shows, where it is a film's picture: for containers opened without decoding any of it.
+    """
     made: Any = target.add_stream_from_template(stream, opaque=True)
+    if picture is not None and made.codec_context.pix_fmt is None:
+        _tell_of(picture, made.codec_context)
     if made.type == "video" and made.codec_context.name == "hevc" and target.format.name in ("mp4", "mov"):
         made.codec_context.codec_tag = "hvc1"  # Apple's players take no other
     carry_stream_tags(stream, made, strip=strip)
     return made
+
+
+def _tell_of(picture: VideoFacts, context: Any) -> None:
+    """Complete a copied stream's context with what a decoder would have found out."""
+    context.pix_fmt = picture.pixel_format
+    context.sample_aspect_ratio = picture.pixel
+    context.color_primaries = picture.colour.primaries
+    context.color_trc = picture.colour.transfer
+    context.colorspace = picture.colour.matrix
+    context.color_range = picture.colour.range
 
 
 def carry_stream_tags(stream: Any, made: Any, *, strip: bool) -> None:

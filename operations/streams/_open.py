@@ -19,6 +19,9 @@ from mediamill.protocol.results import text
 if TYPE_CHECKING:
     from av.container import InputContainer
 
+_TELLING = ("mov",)
+"""Demuxers of containers whose headers tell all there is to know of coded pictures but their format."""
+
 
 def open_input(ctx: Context, source: Source, field: str = "input") -> Stream:
     """Open an input and check that it is a film or a sound.
@@ -39,28 +42,24 @@ def open_input(ctx: Context, source: Source, field: str = "input") -> Stream:
 
 
 @contextlib.contextmanager
-def demuxer(stream: Stream, **options: str) -> Iterator["InputContainer"]:
+def demuxer(stream: Stream, *, probed: bool = False) -> Iterator["InputContainer"]:
     """Open an input's container from its start; one at a time, because they share the descriptor's position.
+
+    FFmpeg decodes the first pictures of every stream to learn what headers may leave open, which costs more than all
+    else that is done to open a file. Where the container tells all that is needed to plan and to copy, it does not:
+    the codec context of H.264 then lacks its pixel format, and what only the stream says of shape and colour, until
+    something of it is decoded. The order of pictures needs no decoding there, because the container tells both times.
 
     Args:
         stream: The opened input.
-        options: Further options of the demuxer.
+        probed: Whether codec contexts have to be complete before anything is decoded.
 
     Raises:
         CorruptInput: The container cannot be read, or has nothing in it.
     """
-    library = av()
-    name = DEMUXERS[stream.kind.format]
-    guarded = {"protocol_whitelist": "fd", "format_whitelist": name, **options}
-    # PyAV before 19 fails on names that are no UTF-8 unless it is told not to; since then it has no such option.
-    lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(library.__version__.partition(".")[0]) < 19 else {}
     descriptor = os.dup(stream.descriptor)
     try:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        try:
-            container = library.open("fd:", format=name, options={"fd": str(descriptor), **guarded}, **lenient)
-        except (library.FFmpegError, ValueError) as error:
-            raise input_error(error) from None
+        container = _opened(stream, descriptor, probed=probed)
         with container:
             if not container.streams:
                 raise CorruptInput("The file has no video and no sound in it.")
@@ -79,3 +78,32 @@ def written(path: str) -> Iterator[Stream]:
         yield Stream(descriptor=descriptor, size=size, name="output", path=path, kind=kind)
     finally:
         os.close(descriptor)
+
+
+def _opened(stream: Stream, descriptor: int, *, probed: bool) -> "InputContainer":
+    library = av()
+    name = DEMUXERS[stream.kind.format]
+    options = {"fd": str(descriptor), "protocol_whitelist": "fd", "format_whitelist": name}
+    quick = name in _TELLING and not probed
+    if quick:
+        options["skip_frame"] = "all"  # while probing; the contexts that streams are decoded with do not know of it
+    # PyAV before 19 fails on names that are no UTF-8 unless it is told not to; since then it has no such option.
+    lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(library.__version__.partition(".")[0]) < 19 else {}
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    try:
+        container: InputContainer = library.open("fd:", format=name, options=options, **lenient)
+    except (library.FFmpegError, ValueError) as error:
+        raise input_error(error) from None
+    if quick and any(_is_untold(one) for one in container.streams.video):
+        container.close()
+        return _opened(stream, descriptor, probed=True)
+    return container
+
+
+def _is_untold(stream: Any) -> bool:
+    """Return whether no header tells how far a stream's pictures are out of order: decoders would lose some for it.
+
+    FFmpeg finds it out from the index of H.264, which is empty in a fragmented file; other codings tell themselves.
+    """
+    context = stream.codec_context
+    return context is not None and context.name == "h264" and not stream.frames

@@ -1,7 +1,7 @@
 """A film or sound put into another container, or the same one, without coding anything anew."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -14,6 +14,9 @@ from mediamill.operations.streams._facts import MediaFacts
 from mediamill.operations.streams._mux import carry_tags, copied_stream, muxer
 from mediamill.operations.streams._open import demuxer
 from mediamill.operations.streams._reader import Reader, Span, Wanted
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
 
 
 class Remuxed(Struct, frozen=True, kw_only=True):
@@ -64,7 +67,7 @@ def remux(
     with demuxer(stream) as source, muxer(path, format_name) as target:
         carry_tags(source, target, strip=strip, shift=span.start)
         try:
-            copies = {index: copied_stream(target, source.streams[index], strip=strip) for index in indices}
+            copies = {index: _copied(source, target, facts, index, strip=strip) for index in indices}
         except ValueError as error:
             raise output_error(error, f"The {format_name.upper()} writer") from None
         companions = Companions(source, target, facts, format_name, covers, strip=strip)
@@ -77,6 +80,12 @@ def remux(
         except (library.FFmpegError, ValueError) as error:
             raise output_error(error, f"The {format_name.upper()} writer") from None
     return Remuxed(ended=reader.ended, dropped=companions.dropped)
+
+
+def _copied(source: "InputContainer", target: "OutputContainer", facts: MediaFacts, index: int, *, strip: bool) -> Any:
+    video = facts.video
+    picture = video if video is not None and video.index == index else None
+    return copied_stream(target, source.streams[index], strip=strip, picture=picture)
 
 
 def _packets(reader: Reader, copies: Mapping[int, Any], companions: Companions) -> Iterator[Any]:

@@ -103,6 +103,9 @@ CODECS: dict[CodecName, Codec] = {
 }
 
 
+BUFFER_SECONDS = 2
+"""How many seconds of a film at its bitrate a player's buffer holds, which its pictures may use up at once."""
+
 _OVERSHOOT = 10
 """Percent SVT-AV1 may go above a cap; by itself it takes 50, and with 0 stays a quarter below."""
 
@@ -174,7 +177,7 @@ def _rate_options(code: VideoCode) -> dict[str, str]:
         return options | ({"b": "0"} if code.codec == "vp9" else {"b": "1000M"} if code.codec == "vp8" else {})
     if code.codec in ("vp8", "vp9"):
         return options | {"b": str(code.bitrate)}
-    return options | {"maxrate": str(code.bitrate), "bufsize": str(2 * code.bitrate)}
+    return options | {"maxrate": str(code.bitrate), "bufsize": str(BUFFER_SECONDS * code.bitrate)}
 
 
 def _x26x_options(code: VideoCode, threads: int) -> dict[str, str]:
@@ -260,6 +263,14 @@ def set_up_encoder(stream: Any, code: VideoCode, *, tick: Fraction, rate: Fracti
         context.open()  # by itself, a stream made after another one is opened only after the file's header is written
     except (library.FFmpegError, ValueError) as error:
         raise output_error(error, f"The {context.name} encoder") from None
+
+
+def followed_stream(container: Any, leader: Any, code: VideoCode) -> Any:
+    """Add a stream that takes what another output's encoder gives, once that one's container is begun."""
+    made: Any = container.add_stream_from_template(leader, opaque=True)
+    if code.codec == "h265" and container.format.name in ("mp4", "mov"):
+        made.codec_context.codec_tag = CODECS["h265"].tag
+    return made
 
 
 _LONGEST_DELAY = 10.0

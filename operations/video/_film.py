@@ -8,6 +8,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from mediamill.operations.contract import Context, Stream
 from mediamill.operations.streams._ahead import ahead
 from mediamill.operations.streams._cover import read_covers
@@ -36,6 +38,8 @@ def make_films(
 ) -> list[Sink]:
     """Make films of a film.
 
+    An output that follows another one takes its picture; where that is beyond its own bitrate, it is made once more.
+
     Args:
         ctx: The engine.
         stream: The opened source.
@@ -55,22 +59,43 @@ def make_films(
     span = span or Span(start=facts.start)
     covers = read_covers(stream, facts)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
-        sinks = []
+        sinks: list[Sink] = []
         for recipe in recipes:
             container = stack.enter_context(muxer(recipe.path, recipe.format))
             carry_tags(source, container, strip=recipe.strip, shift=span.start)
-            sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads))
+            leader = None if recipe.follows is None else sinks[recipe.follows]
+            sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
         items = stack.enter_context(ahead(_items(reader, sinks)))
-        for index, kind, item in items:
-            sinks[index].take(kind, item)
-            done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
-            ctx.progress(share[0] + (share[1] - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
-        for sink, recipe in zip(sinks, recipes, strict=True):
-            if recipe.video is not None and not sink.frames:
-                raise CorruptInput("No picture of the film can be decoded.", detail=damage.first or None)
-            sink.finish()
+        _take(ctx, reader, sinks, items, share)
+        _finish(sinks, recipes, damage)
+    if late := [recipe for recipe, sink in zip(recipes, sinks, strict=True) if sink.exceeded]:
+        alone = [structs.replace(recipe, follows=None) for recipe in late]
+        again, rest = Damage(strict=damage.strict), (_middle(share), share[1])
+        made = iter(make_films(ctx, stream, facts, alone, again, span=span, sound=sound, share=rest))
+        return [next(made) if sink.exceeded else sink for sink in sinks]
     return sinks
+
+
+def _take(
+    ctx: Context, reader: Reader, sinks: Sequence[Sink], items: Iterator[tuple[int, Kind, Any]], share: Share
+) -> None:
+    for index, kind, item in items:
+        sinks[index].take(kind, item)
+        done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
+        end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
+        ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
+
+
+def _finish(sinks: Sequence[Sink], recipes: Sequence[Recipe], damage: Damage) -> None:
+    for sink, recipe in zip(sinks, recipes, strict=True):
+        if recipe.video is not None and not sink.frames:
+            raise CorruptInput("No picture of the film can be decoded.", detail=damage.first or None)
+        sink.finish()
+
+
+def _middle(share: Share) -> float:
+    return (share[0] + share[1]) / 2
 
 
 def _items(reader: Reader, sinks: Sequence[Sink]) -> Iterator[tuple[int, Kind, Any]]:

@@ -13,8 +13,16 @@ from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFac
 from mediamill.operations.streams._mux import carry_stream_tags, copied_stream
 from mediamill.operations.streams._reader import Kind
 from mediamill.operations.streams._sound import AudioCode, AudioFilter, add_audio
+from mediamill.operations.video._cap import Cap
 from mediamill.operations.video._chain import Chain
-from mediamill.operations.video._codecs import CODECS, VideoCode, mend_decoding_time, set_up_encoder, without_settings
+from mediamill.operations.video._codecs import (
+    CODECS,
+    VideoCode,
+    followed_stream,
+    mend_decoding_time,
+    set_up_encoder,
+    without_settings,
+)
 from mediamill.operations.video._graph import VideoFilter
 from mediamill.operations.video._light import add_stream
 
@@ -36,6 +44,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
         audio: How the sound is coded, `copy` to leave it as it is, None to leave it out.
         strip: Whether tags stay behind.
         watch: Is shown each frame that is coded and the second it is shown at; it may keep the frame, not change it.
+        follows: The number of an earlier recipe whose coded picture this one may take, because it is to be coded
+            alike but for its bitrate, which is higher there.
     """
 
     path: str
@@ -45,6 +55,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     audio: AudioCode | Literal["copy"] | None
     strip: bool = False
     watch: Callable[[Any, float], None] | None = None
+    follows: int | None = None
 
 
 class Sink:
@@ -58,6 +69,7 @@ class Sink:
         audio: The source's sound track.
         covers: The source's covers.
         threads: How many a filter or encoder may use.
+        leader: The output whose coded picture it takes, where there is one.
     """
 
     def __init__(
@@ -69,6 +81,7 @@ class Sink:
         audio: AudioFacts | None,
         covers: tuple[Cover, ...],
         threads: int,
+        leader: "Sink | None" = None,
     ) -> None:
         self._container = container
         self._recipe = recipe
@@ -84,11 +97,18 @@ class Sink:
         self.picture_bytes = 0
         """Bytes of picture, without the container's."""
         self._video: Any = None
+        self._video_filter: VideoFilter | None = None
         self._audio: Any = None
         self._copied: Any = None
         self._copied_index = -1
+        self._followers: list[Sink] = []
+        self._cap: Cap | None = None
         if recipe.video is not None and facts.video is not None:
-            self._add_video(recipe.video, source.streams[facts.video.index], facts.video, threads)
+            original = source.streams[facts.video.index]
+            if leader is not None:
+                self._follow(leader, recipe.video, original)
+            else:
+                self._add_video(recipe.video, original, facts.video, threads)
         if audio is not None and recipe.audio is not None:
             self._add_audio(recipe.audio, source.streams[audio.index])
         self.companions = Companions(source, container, facts, recipe.format, covers, strip=recipe.strip)
@@ -99,12 +119,17 @@ class Sink:
         return self._recipe.audio
 
     @property
+    def exceeded(self) -> bool:
+        """Whether the picture it takes goes beyond its own bitrate, so that it has to be coded for itself."""
+        return self._cap is not None and self._cap.exceeded
+
+    @property
     def notes(self) -> dict[str, Any]:
         """What was done that the job did not ask for, and what had to stay behind."""
         found = dict(self._recipe.chain.notes)
-        if self._video is not None and self._video_filter.deinterlaced:
+        if self._video_filter is not None and self._video_filter.deinterlaced:
             found["deinterlaced"] = True
-        if self._video is not None and self._video_filter.changed:
+        if self._video_filter is not None and self._video_filter.changed:
             found["size_changed"] = True
         if self._late:
             found["late_frames"] = self._late
@@ -114,7 +139,7 @@ class Sink:
 
     def filtered(self, kind: Kind, item: Any) -> Iterator[Any]:
         """Send a frame through the output's filters; packets pass."""
-        if kind == "video" and self._video is not None:
+        if kind == "video" and self._cap is None and self._video_filter is not None:
             yield from self._video_filter.send(item)
         elif kind == "audio" and self._audio is not None:
             yield from self._audio_filter.send(item)
@@ -123,7 +148,7 @@ class Sink:
 
     def flushed(self) -> Iterator[tuple[Kind, Any]]:
         """Yield what filters hold back at the end."""
-        if self._video is not None:
+        if self._cap is None and self._video_filter is not None:
             yield from (("video", frame) for frame in self._video_filter.flush())
         if self._audio is not None:
             yield from (("audio", frame) for frame in self._audio_filter.flush())
@@ -143,7 +168,7 @@ class Sink:
 
     def finish(self) -> None:
         """Encode and write what encoders hold back."""
-        for stream in (self._video, self._audio):
+        for stream in (self._video if self._cap is None else None, self._audio):
             if stream is not None:
                 self._encode(stream, None)
 
@@ -156,6 +181,18 @@ class Sink:
         carry_stream_tags(original, stream, strip=self._recipe.strip)
         self._video = stream
         self._video_filter = VideoFilter(self._recipe.chain.filters, facts, threads)
+
+    def _follow(self, leader: "Sink", code: VideoCode, original: Any) -> None:
+        """Take the coded picture of another output, which is ready to be written."""
+        try:
+            leader._container.start_encoding()  # what is coded has its headers from then on
+        except (av().FFmpegError, ValueError) as error:
+            raise output_error(error, f"The {CODECS[code.codec].encoder} encoder") from None
+        self._video = followed_stream(self._container, leader._video, code)
+        carry_stream_tags(original, self._video, strip=self._recipe.strip)
+        self._video_filter = leader._video_filter
+        self._cap = Cap(code.bitrate)
+        leader._followers.append(self)
 
     def _add_audio(self, code: AudioCode | Literal["copy"], original: Any) -> None:
         if code == "copy":
@@ -171,12 +208,14 @@ class Sink:
         tick = self._video.codec_context.time_base
         at = round(frame.pts * frame.time_base / tick)
         if self._last_time is not None and at <= self._last_time:
-            self._late += 1
+            for sink in (self, *self._followers):
+                sink._late += 1
             return
         self._last_time = at
         if frame.duration:  # encoders forget it, and with it how long the last picture stands
             self._lengths[at] = round(frame.duration * frame.time_base / tick)
-        self.frames += 1
+        for sink in (self, *self._followers):
+            sink.frames += 1
         if self._recipe.watch is not None:
             self._recipe.watch(frame, float(at * tick))
         self._encode(self._video, frame)
@@ -191,6 +230,19 @@ class Sink:
             made = self.companions.packet(packet)
         if made is not None:
             self._write([made])
+        packet.stream, packet.time_base = origin, tick
+        packet.pts, packet.dts, packet.duration = times
+
+    def _take_coded(self, packet: Any) -> None:
+        """Write a packet of the picture that another output was coded for, as long as it may be this one's, too."""
+        assert self._cap is not None
+        self._cap.take(packet)
+        if self.exceeded:
+            return
+        origin, tick = packet.stream, packet.time_base
+        times = packet.pts, packet.dts, packet.duration
+        packet.stream = self._video
+        self._write([packet])
         packet.stream, packet.time_base = origin, tick
         packet.pts, packet.dts, packet.duration = times
 
@@ -212,6 +264,8 @@ class Sink:
                 packet.duration = self._lengths.pop(packet.pts, packet.duration)
                 if self._recipe.strip and not self.shown:
                     packet = without_settings(packet)
+                for follower in self._followers:
+                    follower._take_coded(packet)
             if packet.pts is not None and packet.time_base:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 self.ended = max(self.ended, end)

@@ -191,7 +191,7 @@ def _piece(
 def _picture(target: "OutputContainer", source: "InputContainer", video: VideoFacts, order: Order, threads: int) -> Any:
     original = source.streams[video.index]
     if order.code is None:
-        made = _added(target, original, order)
+        made = _added(target, original, order, video)
         if order.joint is not None and order.joint.extradata is not None:
             made.codec_context.extradata = order.joint.extradata
         return made
@@ -202,9 +202,9 @@ def _picture(target: "OutputContainer", source: "InputContainer", video: VideoFa
     return made
 
 
-def _added(target: "OutputContainer", original: Any, order: Order) -> Any:
+def _added(target: "OutputContainer", original: Any, order: Order, picture: VideoFacts | None = None) -> Any:
     try:
-        return copied_stream(target, original, strip=order.strip)
+        return copied_stream(target, original, strip=order.strip, picture=picture)
     except ValueError as error:
         raise output_error(error, f"The {order.format.upper()} writer") from None
 
@@ -226,6 +226,8 @@ class _Pass:
         self._source, self._facts, self._video, self._cut = source, facts, video, cut
         self._piece, self._tracks, self._companions, self._damage = piece, tracks, companions, damage
         self._tick = float(video.tick)
+        self._begin = cut.start * self._tick
+        self._ticks = {one.index: float(one.time_base) for one in source.streams if one.time_base}
         self.ended = 0.0
         """Seconds of the cut that have been read."""
         whole = facts.start + facts.duration - cut.start * self._tick
@@ -240,19 +242,18 @@ class _Pass:
         """Yield packets for the output's streams, and frames for its encoder."""
         self._seek()
         piece, tracks, index = self._piece, self._tracks, self._video.index
-        begin = self._cut.start * self._tick
-        limit = begin + self.expected + _APART if self._cut.last is not None else float("inf")
+        limit = self._begin + self.expected + _APART if self._cut.last is not None else float("inf")
         for packet in self._packets():
             if packet.dts is None:
                 continue
             at = packet.stream_index
             if at == index:
                 if not piece.over:
-                    self._read_to(packet, begin)
+                    self._read_to(packet, at)
                     yield from self._pictures(packet)
             elif at in tracks:
                 if not tracks[at].over:
-                    self._read_to(packet, begin)
+                    self._read_to(packet, at)
                     made = tracks[at].take(packet)
                     if made is not None:
                         yield made
@@ -265,9 +266,9 @@ class _Pass:
         if not piece.over:
             yield from self._pictures(None)
 
-    def _read_to(self, packet: Any, begin: float) -> None:
+    def _read_to(self, packet: Any, index: int) -> None:
         time = packet.dts if packet.pts is None else packet.pts
-        end = float((time + packet.duration) * packet.time_base) - begin
+        end = (time + packet.duration) * self._ticks[index] - self._begin
         if end > self.ended:
             self.ended = min(end, self.expected) if self.expected else end
 

@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from mediamill.operations.contract import Context, Metadata, Plan, Stream, Target
 from mediamill.operations.streams._damage import Damage
@@ -134,7 +135,10 @@ def run(params: Params, ctx: Context) -> Metadata:
     found: dict[str, Any] = {"source": source_report(course.facts, course.video, course.sound)}
     if not made:
         return found
+    # The one with the most bits is coded first, and those that come to the same size try to do with its picture.
+    made.sort(key=lambda entry: -(entry[1].bitrate or 0))
     paths = [ctx.create(target) for _, _, target in made]
+    leaders = _leaders([code for _, code, _ in made])
     damage = Damage(strict=params.strict)
     with contextlib.ExitStack() as stack:
         recipes = [
@@ -145,8 +149,9 @@ def run(params: Params, ctx: Context) -> Metadata:
                 chain=chain_for(course.video, code, stack.enter_context(tone_map(course.video, code))),
                 audio=_audio_code(PROFILES[name], course.sound, params.container),
                 strip=params.strip_metadata,
+                follows=leader,
             )
-            for path, (name, code, _) in zip(paths, made, strict=True)
+            for path, leader, (name, code, _) in zip(paths, leaders, made, strict=True)
         ]
         sinks = make_films(ctx, course.stream, course.facts, recipes, damage, sound=course.sound)
     reports = []
@@ -157,6 +162,7 @@ def run(params: Params, ctx: Context) -> Metadata:
         reports.append(
             {"profile": name, "width": code.size[0], "height": code.size[1], "max_bitrate": code.bitrate} | report
         )
+    reports.sort(key=lambda report: params.names.index(report["profile"]))
     others = left_out(course.facts, course.sound)
     return found | damage.told() | {"profiles": reports} | ({"dropped": others} if others else {})
 
@@ -185,6 +191,13 @@ def _prepare(params: Params, ctx: Context) -> _Course:
             pixels=frames * (video.width * video.height + sum(code.size[0] * code.size[1] for code in codes)),
         ),
     )
+
+
+def _leaders(codes: Sequence[VideoCode]) -> list[int | None]:
+    """Return for each film, the one with the most bits first, the earlier one that is coded alike but for its bits."""
+    alike = [structs.replace(code, bitrate=None) for code in codes]
+    firsts = [alike.index(code) for code in alike]
+    return [first if first < number else None for number, first in enumerate(firsts)]
 
 
 def _paths(params: Params, name: str) -> list[str]:

@@ -1,12 +1,12 @@
 """Cut a part out of a film."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
 from mediamill.operations.contract import Context, Metadata, Plan, Stream, Target
 from mediamill.operations.streams._damage import Damage
-from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, look
+from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, read_facts
 from mediamill.operations.streams._open import demuxer, open_input
 from mediamill.operations.streams._outputs import place
 from mediamill.operations.streams._times import Time, parse_seconds
@@ -21,6 +21,9 @@ from mediamill.operations.video._pieces import Changed
 from mediamill.operations.video._report import left_out, sound_report, source_report
 from mediamill.operations.video._trim import Order, Trimmed, trim
 from mediamill.protocol.errors import CorruptInput, InvalidJob
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 SUMMARY = "Cut a part out of a film, to the frame, and code only the pictures at the cuts anew."
 EXAMPLE: dict[str, Any] = {
@@ -155,13 +158,14 @@ def _report(params: Params, prepared: _Prepared, code: VideoCode | None, made: T
 
 def _prepare(params: Params, ctx: Context) -> _Prepared:
     stream = open_input(ctx, params.input)
-    facts = look(stream, ctx.limits)
-    video = picture_of(stream, facts)
-    container = _container(params, stream, video)
-    sound = sound_of(facts, params.track)
-    sounds = facts.audio if params.track is None or sound is None else (sound,)
-    _check_held(container, video, sounds)
-    cut, joint = _cut(params, stream, facts, video)
+    with demuxer(stream) as source:
+        facts = read_facts(source, stream, ctx.limits)
+        video = picture_of(stream, facts)
+        container = _container(params, stream, video)
+        sound = sound_of(facts, params.track)
+        sounds = facts.audio if params.track is None or sound is None else (sound,)
+        _check_held(container, video, sounds)
+        cut, joint = _cut(params, source, facts, video)
     anew = cut.head or bool(cut.tail)
     code = _code(video, container, params) if anew and joint is None else None
     size = code.size if code is not None else even(video.shown)
@@ -181,7 +185,7 @@ def _prepare(params: Params, ctx: Context) -> _Prepared:
     )
 
 
-def _cut(params: Params, stream: Stream, facts: MediaFacts, video: VideoFacts) -> tuple[Cut, Joint | None]:
+def _cut(params: Params, source: "InputContainer", facts: MediaFacts, video: VideoFacts) -> tuple[Cut, Joint | None]:
     """Return where the film is cut, and what makes pictures coded anew fit where there are any."""
     start, end = params.span
     if facts.duration and start >= facts.duration - SLIVER:
@@ -191,9 +195,8 @@ def _cut(params: Params, stream: Stream, facts: MediaFacts, video: VideoFacts) -
             received=params.start,
             expected=f"less than {facts.duration:.3f}",
         )
-    with demuxer(stream) as source:
-        cut = find_cut(source, facts, video, start, end, accurate=params.accurate)
-        extradata = source.streams[video.index].codec_context.extradata or b""
+    cut = find_cut(source, facts, video, start, end, accurate=params.accurate)
+    extradata = source.streams[video.index].codec_context.extradata or b""
     if cut is None:
         raise InvalidJob(
             "There is no picture in this part of the film.", field="start" if end is None else "end", received=end

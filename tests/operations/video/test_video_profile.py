@@ -68,6 +68,44 @@ def test_the_bitrate_has_a_cap(done, hd, tmp_path):
     assert report["crf"] > 0
 
 
+def coded(path):
+    """Return what a film's picture is made of, and when each part is decoded and shown, in seconds."""
+    with av.open(str(path)) as container:
+        (stream,) = container.streams.video
+        told = stream.codec_context.name, stream.average_rate, bytes(stream.codec_context.extradata or b"")
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        return told, [(float(one.pts * one.time_base), one.is_keyframe, bytes(one)) for one in packets]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [("mp4", "h264"), ("mp4", "h265"), ("mkv", "h264"), ("webm", "vp9"), ("webm", "vp8"), ("mov", "h265")],
+)
+def test_films_of_one_size_have_one_picture_where_it_is_within_each_cap(done, sample, tmp_path, seen, suffix, codec):
+    fields = {"output_dir": tmp_path, "profiles": list(LIMITS), "codec": codec, "format": suffix}
+    result = done("video_profile", input=sample("film.mp4"), **fields)
+    low, middle, high = (coded(output.path) for output in result.outputs)
+    assert low == middle == high
+    assert {len(seen(output.path).sounds) for output in result.outputs} == {1}
+    films = [seen(output.path) for output in result.outputs]
+    assert {(film.codec, film.size, len(film.frames)) for film in films} == {(films[0].codec, (160, 120), 50)}
+    reports = result.metadata["profiles"]
+    assert [one["max_bitrate"] for one in reports] == [limit for _, _, limit in LIMITS.values()]
+    assert {one["frames"] for one in reports} == {50}
+
+
+def test_a_picture_beyond_a_cap_is_coded_for_itself(done, hd, tmp_path, seen):
+    source = hd(256, 192, 75, 60)
+    result = done("video_profile", input=source, output_dir=tmp_path, profiles=["web-low", "web-high"])
+    low, high = (seen(output.path) for output in result.outputs)
+    bits = [output.size_bytes * 8 for output in result.outputs]
+    assert bits[0] <= 1_000_000 * (3 + 2) * 1.05
+    assert bits[1] > bits[0] * 1.5
+    assert len(low.frames) == len(high.frames) == 75
+    assert [one["frames"] for one in result.metadata["profiles"]] == [75, 75]
+    assert "damaged" not in result.metadata
+
+
 def test_an_easy_film_stays_far_below_the_cap(done, sample, tmp_path):
     done("video_profile", input=sample("silent.mp4"), output=tmp_path / "a.mp4", profile="web-high")
     assert (tmp_path / "a.mp4").stat().st_size < 20_000
