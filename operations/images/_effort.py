@@ -19,8 +19,9 @@ PROGRESSIVE_EFFORT = 4
 """From here on JPEGs are progressive, which makes them smaller."""
 
 _SCANS_EFFORT = 5
-MOZJPEG_EFFORT = 7
-"""From here on JPEGs are trellis-quantised."""
+_TRELLIS_EFFORT, _TRELLIS_BELOW = 7, 85
+"""From this effort on JPEGs below this quality are trellis-quantised: it saves the more the lower the quality, and from
+there on it takes more bytes than the better tables alone."""
 
 _DERINGING_EFFORT = 9
 
@@ -56,7 +57,7 @@ def jpeg(quality: int, effort: int, progressive: bool | None) -> dict[str, Any]:
     """
     if effort == 0:
         return {"Q": quality, "interlace": bool(progressive)}
-    trellis = effort >= MOZJPEG_EFFORT
+    trellis = effort >= _TRELLIS_EFFORT and quality < _TRELLIS_BELOW
     scans = effort >= PROGRESSIVE_EFFORT if progressive is None else progressive
     return {
         "Q": _quality(quality, 2 if trellis else 1),
