@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
+from mediamill.operations.documents._colours import luma
 from mediamill.operations.documents._open import open_pdf
 from mediamill.protocol.errors import MediaError
 
@@ -59,7 +60,14 @@ class Verdict(Struct, frozen=True):
 
 
 def compare(
-    before: bytes, after: bytes, *, password: str, mode: Mode, tolerance: Tolerance, check: Callable[[], None]
+    before: bytes,
+    after: bytes,
+    *,
+    password: str,
+    mode: Mode,
+    tolerance: Tolerance,
+    check: Callable[[], None],
+    grey: bool = False,
 ) -> Verdict:
     """Say whether a document may stand for another.
 
@@ -70,6 +78,7 @@ def compare(
         mode: Which pages are rendered and read; `off` reopens the document and counts its pages.
         tolerance: How far pages may differ.
         check: Called between pages; raises where the job is to stop.
+        grey: Whether the pages' greys are compared, instead of their colours.
     """
     import pypdfium2
 
@@ -86,12 +95,19 @@ def compare(
             closing(pypdfium2.PdfDocument(before, password=password or None)) as one,
             closing(pypdfium2.PdfDocument(after, password=password or None)) as other,
         ):
-            return _compare_pages(one, other, mode, tolerance, check)
+            return _compare_pages(one, other, mode, tolerance, check, _greys if grey else _render)
     except pypdfium2.PdfiumError as error:
         return Verdict(f"it cannot be rendered: {error}")
 
 
-def _compare_pages(one: Any, other: Any, mode: Mode, tolerance: Tolerance, check: Callable[[], None]) -> Verdict:
+def _compare_pages(
+    one: Any,
+    other: Any,
+    mode: Mode,
+    tolerance: Tolerance,
+    check: Callable[[], None],
+    render: "Callable[[Any, int], Pixels]",
+) -> Verdict:
     if len(one) != len(other):
         return Verdict(f"it has {len(other)} pages instead of {len(one)}")
     worst, numbers = 1.0, _numbers(len(one), mode)
@@ -100,7 +116,7 @@ def _compare_pages(one: Any, other: Any, mode: Mode, tolerance: Tolerance, check
         with closing(one[number]) as left, closing(other[number]) as right:
             if _text(left) != _text(right):
                 return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst)
-            similarity, block = difference(_render(left, tolerance.dpi), _render(right, tolerance.dpi))
+            similarity, block = difference(render(left, tolerance.dpi), render(right, tolerance.dpi))
         worst = min(worst, similarity)
         if similarity < tolerance.similarity or block > tolerance.block:
             found = f"similarity {similarity:.3f}, block difference {block:.0f}"
@@ -127,6 +143,14 @@ def _render(page: Any, dpi: int) -> "Pixels":
     with closing(page.render(scale=scale, may_draw_forms=True)) as bitmap:
         pixels: Pixels = bitmap.to_numpy()[:, :, :3].copy()
     return pixels
+
+
+def _greys(page: Any, dpi: int) -> "Pixels":
+    """Return a page's greys, as three equal channels."""
+    import numpy as np
+
+    greys = np.rint(luma(_render(page, dpi)[:, :, ::-1])).astype(np.uint8)
+    return np.repeat(greys[:, :, None], 3, axis=2)
 
 
 def difference(one: "Pixels", other: "Pixels") -> tuple[float, float]:
