@@ -114,8 +114,9 @@ class Colours:
         target = io.BytesIO()
         named = {f"/{kind}": pikepdf.Dictionary(things) for kind, things in resources.items()}
         with pikepdf.new() as pdf:
-            pdf.add_blank_page(page_size=size)
+            pdf.add_blank_page()
             page = pdf.pages[0].obj
+            page.MediaBox = pikepdf.Array([0, 0, *size])
             page.Resources = pdf.copy_foreign(self._pdf.make_indirect(pikepdf.Dictionary(named)))
             page.Contents = pikepdf.Stream(pdf, content.encode())
             pdf.save(target, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)

@@ -41,7 +41,7 @@ def convert(pdf: "pikepdf.Pdf", max_pixels: int, check: Callable[[], None]) -> d
     for image in [one for one in pdf.objects if _is_image(one)]:
         check()
         try:
-            _grey_images.convert(image, colours, max_pixels)
+            _grey_images.convert(pdf, image, colours, max_pixels)
         except _grey_images.Kept as reason:
             kept[str(reason)] += 1
         except _unreadable():

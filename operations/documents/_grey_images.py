@@ -5,29 +5,33 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _filters
-from mediamill.operations.documents._colours import Colours, grey_of, luma
+from mediamill.operations.documents._colours import Colours, luma
 from mediamill.operations.documents._grey_spaces import resolve
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pikepdf
 
     Pixels = npt.NDArray[np.uint8]
 
 _JPX = "/JPXDecode"
 _QUICK = 6
-_NEAR = 1.6
-"""How far, on average, a JPEG's own luma may be from what readers show, to be taken for it: what rounding makes."""
+_NEAR = 3.0
+"""How far a JPEG's own luma may be from what readers show, in the mean of any block, to be taken for it."""
+
+_BLOCK = 8
 
 
 class Kept(Exception):
     """A picture cannot be made grey; says why."""
 
 
-def convert(image: Any, colours: Colours, max_pixels: int) -> bool:
+def convert(pdf: "pikepdf.Pdf", image: Any, colours: Colours, max_pixels: int) -> bool:
     """Make a picture grey; return whether it was not.
 
     Args:
+        pdf: The document.
         image: The picture's stream, changed in place.
         colours: Of its document.
         max_pixels: Above which it is not decoded.
@@ -51,18 +55,15 @@ def convert(image: Any, colours: Colours, max_pixels: int) -> bool:
     if isinstance(space, pikepdf.Array) and str(space[0]) in ("/Indexed", "/I") and not is_jpx:
         _palette(image, space, colours)
         return True
-    matte = _matte(image)
-    if matte and space != pikepdf.Name.DeviceRGB:
-        raise Kept("pictures blended with a matte colour that is not red, green and blue")
-    key = _stencil(image, resolved.components) if isinstance(image.get("/Mask"), pikepdf.Array) else None
+    key = _stencil(pdf, image, resolved.components) if isinstance(image.get("/Mask"), pikepdf.Array) else None
     shown = colours.picture(image)
     if space is None and (shown == shown[:, :, :1]).all():
         return False
+    if _is_blended(image):
+        shown, filters = _unblended(image, shown, colours), []
     _write(image, shown, filters)
-    if matte:
-        image.SMask.Matte = pikepdf.Array([round(grey_of([float(value) for value in matte]), 4)])
     if key is not None:
-        image.Mask = image.owner.make_indirect(key)
+        image.Mask = pdf.make_indirect(key)
     return True
 
 
@@ -76,14 +77,30 @@ def _palette(image: Any, space: Any, colours: Colours) -> None:
     image.ColorSpace = pikepdf.Array([pikepdf.Name.Indexed, pikepdf.Name.DeviceGray, highest, pikepdf.String(table)])
 
 
-def _matte(image: Any) -> Any:
+def _is_blended(image: Any) -> bool:
     import pikepdf
 
     mask = image.get("/SMask")
-    return mask.get("/Matte") if isinstance(mask, pikepdf.Stream) else None
+    return isinstance(mask, pikepdf.Stream) and "/Matte" in mask
 
 
-def _stencil(image: Any, components: int) -> Any:
+def _unblended(image: Any, shown: "Pixels", colours: Colours) -> "Pixels":
+    """Return a picture's own colours, before they were blended with the matte colour of its soft mask (11.6.5.3)."""
+    import numpy as np
+    import pikepdf
+
+    mask = image.SMask
+    if image.ColorSpace != pikepdf.Name.DeviceRGB or (mask.Width, mask.Height) != (image.Width, image.Height):
+        raise Kept("pictures blended with a matte colour that is not red, green and blue")
+    matte = np.array([255 * float(value) for value in mask.Matte])
+    alpha = colours.picture(mask)[:, :, :1] / 255
+    own = np.where(alpha > 0, matte + (shown - matte) / np.maximum(alpha, 1 / 255), shown)
+    del mask.Matte
+    unblended: Pixels = np.rint(own.clip(0, 255)).astype(np.uint8)
+    return unblended
+
+
+def _stencil(pdf: "pikepdf.Pdf", image: Any, components: int) -> Any:
     """Return the stencil that hides the pixels a colour key hides: greys no longer tell colours apart."""
     import numpy as np
     import pikepdf
@@ -99,7 +116,7 @@ def _stencil(image: Any, components: int) -> Any:
     for at in range(components):
         hidden &= (samples[:, :, at] >= ranges[2 * at]) & (samples[:, :, at] <= ranges[2 * at + 1])
     rows = zlib.compress(np.packbits(hidden, axis=1).tobytes(), _QUICK)
-    stencil = pikepdf.Stream(image.owner, rows, Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image)
+    stencil = pikepdf.Stream(pdf, rows, Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image)
     stencil.Filter, stencil.ImageMask, stencil.BitsPerComponent = pikepdf.Name.FlateDecode, True, 1
     stencil.Width, stencil.Height = width, height
     return stencil
@@ -145,9 +162,20 @@ def _jpeg(data: bytes, greys: "Pixels") -> bytes | None:
             if picture.mode == "RGB":
                 picture.draft("L", picture.size)
                 own = np.asarray(picture) if picture.mode == "L" else greys[:0]
-                if own.shape == greys.shape and np.abs(own.astype(np.int16) - greys).mean() < _NEAR:
+                if own.shape == greys.shape and _farthest(own, greys) < _NEAR:
                     greys = own
     except (OSError, ValueError, SyntaxError, KeyError):
         return None
     Image.fromarray(greys).save(target, "JPEG", qtables=[steps], optimize=True)
     return target.getvalue()
+
+
+def _farthest(one: "Pixels", other: "Pixels") -> float:
+    """Return how far the means of two pictures' blocks are apart at most."""
+    import numpy as np
+
+    apart = one.astype(np.float32) - other
+    rows, columns = (np.arange(0, side, _BLOCK) for side in one.shape)
+    sums = np.add.reduceat(np.add.reduceat(apart, rows, axis=0), columns, axis=1)
+    ones = np.outer(np.diff(rows, append=one.shape[0]), np.diff(columns, append=one.shape[1]))
+    return float(np.abs(sums / ones).max())
