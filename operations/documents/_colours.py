@@ -32,7 +32,8 @@ def luma(pixels: "Pixels") -> "Values":
     """Return the greys, 0..255, of pixels in red, green and blue: shape (..., 3) becomes (...)."""
     import numpy as np
 
-    return pixels.astype(np.float64) @ np.array(WEIGHTS)
+    greys: Values = pixels.astype(np.float64) @ np.array(WEIGHTS)
+    return greys
 
 
 class Colours:
@@ -90,7 +91,8 @@ class Colours:
             "/Function": shading.Function,
         }
         page = self._page((STEPS, 4), "/S sh", Shading={"/S": pikepdf.Dictionary(axial)})
-        return luma(page[2]) / 255
+        greys: Values = luma(page[2]) / 255
+        return greys
 
     def picture(self, image: Any) -> "Pixels":
         """Return what a picture looks like pixel by pixel, without its masks: shape (height, width, 3)."""

@@ -148,7 +148,7 @@ def _attempt(
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if settings.remove_metadata:
         _metadata.strip(pdf, facts)
-    coloured = _grey.convert(pdf, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
+    coloured = _grey.convert(pdf, facts, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
     wish = _images.Wish(dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy)
     images = _images.recompress(pdf, wish, gone, ctx)
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0

@@ -11,6 +11,8 @@ from mediamill.operations.documents import _filters, _grey_images
 from mediamill.operations.documents._colours import STEPS, Colours, grey_of
 from mediamill.operations.documents._grey_content import Content
 from mediamill.operations.documents._grey_spaces import resolve
+from mediamill.operations.documents._open import DocumentFacts
+from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
     import pikepdf
@@ -25,11 +27,12 @@ _NEAR_LINE = 1.2 / 255
 Kept = Counter[str]
 
 
-def convert(pdf: "pikepdf.Pdf", max_pixels: int, check: Callable[[], None]) -> dict[str, int]:
+def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Callable[[], None]) -> dict[str, int]:
     """Make a document grey.
 
     Args:
         pdf: The document, changed in place.
+        facts: What it is.
         max_pixels: Of a picture, above which it keeps its colours.
         check: Called between objects; raises where the job is to stop.
 
@@ -37,7 +40,8 @@ def convert(pdf: "pikepdf.Pdf", max_pixels: int, check: Callable[[], None]) -> d
         What kept its colours, and how many of each.
     """
     kept, colours = Kept(), Colours(pdf)
-    _streams(pdf, Content(pdf, colours, max_pixels), kept, check)
+    holders = [*_dictionaries(pdf, check)]
+    _streams(pdf, holders, Content(pdf, colours, max_pixels), kept, check)
     for image in [one for one in pdf.objects if _is_image(one)]:
         check()
         try:
@@ -46,8 +50,8 @@ def convert(pdf: "pikepdf.Pdf", max_pixels: int, check: Callable[[], None]) -> d
             kept[str(reason)] += 1
         except _unreadable():
             kept["pictures that cannot be read"] += 1
-    holders = [*_dictionaries(pdf, check)]
     for holder in holders:
+        check()
         try:
             _shading(pdf, holder, colours, kept)
             _backdrop(holder, colours)
@@ -57,7 +61,23 @@ def convert(pdf: "pikepdf.Pdf", max_pixels: int, check: Callable[[], None]) -> d
     for holder in holders:
         _group(holder, kept)
     _appearances(pdf, holders, colours, max_pixels, kept)
+    if facts.pdfa and "/OutputIntents" not in pdf.Root:
+        _say_what_grey_means(pdf)
     return dict(kept)
+
+
+def _say_what_grey_means(pdf: "pikepdf.Pdf") -> None:
+    """Name sRGB as what a document is made for: PDF/A allows the grey of devices only where that is said."""
+    import pikepdf
+
+    profile = pikepdf.Stream(pdf, vips().Operation.call("profile_load", "srgb"), N=3)
+    intent = pikepdf.Dictionary(
+        Type=pikepdf.Name.OutputIntent,
+        S=pikepdf.Name("/GTS_PDFA1"),
+        OutputConditionIdentifier=pikepdf.String("sRGB"),
+        DestOutputProfile=pdf.make_indirect(profile),
+    )
+    pdf.Root.OutputIntents = pikepdf.Array([pdf.make_indirect(intent)])
 
 
 def _unreadable() -> tuple[type[Exception], ...]:
@@ -74,8 +94,8 @@ def _is_image(thing: Any) -> bool:
     return isinstance(thing, pikepdf.Stream) and thing.get("/Subtype") == pikepdf.Name.Image
 
 
-def _streams(pdf: "pikepdf.Pdf", content: Content, kept: Kept, check: Callable[[], None]) -> None:
-    for holder, resources, is_page in [*_contents(pdf)]:
+def _streams(pdf: "pikepdf.Pdf", holders: list[Any], content: Content, kept: Kept, check: Callable[[], None]) -> None:
+    for holder, resources, is_page in [*_contents(pdf, holders)]:
         check()
         try:
             data = _joined(holder.get("/Contents") if is_page else holder)
@@ -105,7 +125,7 @@ def _joined(content: Any) -> bytes:
     return b"\n".join(parts)
 
 
-def _contents(pdf: "pikepdf.Pdf") -> Iterator[tuple[Any, Any, bool]]:
+def _contents(pdf: "pikepdf.Pdf", holders: list[Any]) -> Iterator[tuple[Any, Any, bool]]:
     """Yield all that has content, with its resources and whether it is a page.
 
     A form without resources of its own takes those of what paints it.
@@ -118,12 +138,12 @@ def _contents(pdf: "pikepdf.Pdf") -> Iterator[tuple[Any, Any, bool]]:
         resources = page.obj.get("/Resources")
         _note(resources, painted_by)
         yield page.obj, resources, True
-    for thing in pdf.objects:
+    for thing in holders:
         if isinstance(thing, pikepdf.Stream):
             if thing.get("/Subtype") == pikepdf.Name.Form or thing.get("/PatternType") == 1:
                 others.append((thing, thing.get("/Resources")))
                 _note(thing.get("/Resources"), painted_by)
-        elif isinstance(thing, pikepdf.Dictionary) and thing.get("/Subtype") == pikepdf.Name.Type3:
+        elif thing.get("/Subtype") == pikepdf.Name.Type3:
             glyphs: Any = thing.get("/CharProcs", {})
             others += [(glyph, thing.get("/Resources")) for glyph in glyphs.values()]
             _note(thing.get("/Resources"), painted_by)

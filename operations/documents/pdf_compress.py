@@ -43,7 +43,8 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
         Annotated[int, Meta(ge=1, le=100, description="JPEG quality of pictures, in place of the preset's.")] | None
     ) = None
     grayscale: Annotated[
-        bool, Meta(description="Make all colours grey; what cannot be converted keeps its own and is named in metadata.")
+        bool,
+        Meta(description="Make all colours grey; what cannot be converted keeps its own and is named in metadata."),
     ] = False
     remove_metadata: Annotated[
         bool, Meta(description="Take out title, author, dates, XMP and what programs left about themselves.")
