@@ -1,8 +1,8 @@
 """Content streams without colour: every operator that sets one sets its grey instead, all others stay as they are."""
 
 import base64
+import re
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -18,6 +18,15 @@ _DEVICES = {"rg": "/DeviceRGB", "RG": "/DeviceRGB", "k": "/DeviceCMYK", "K": "/D
 _STROKES = ("RG", "K", "G", "CS", "SC", "SCN")
 _PATTERNS = "/GreyPattern"
 _BY_COUNT = {3: "/DeviceRGB", 4: "/DeviceCMYK"}
+_TOKEN = re.compile(
+    rb"%[^\r\n]*+|\((?:[^()\\]|\\.|\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*+\))*+\))*+\)|<<|>>|<[^<>]*+>"
+    rb"|/[^\s\0()<>\[\]{}/%]*+|[\[\]{}()<>]|[^\s\0()<>\[\]{}/%]++",
+    re.DOTALL,
+)
+"""A token of a content stream, strings with brackets inside of brackets inside of brackets included."""
+
+_NO_OPERATOR = b"%(<>/+-.0123456789"
+_VALUES = (b"true", b"false", b"null", b"[", b"]", *(b"%d" % digit for digit in range(10)), b"/")
 TELLTALES = (b"rg", b"RG", b"k", b"K", b"sc", b"SC", b"cs", b"CS", b"BI")
 """What stands in every content stream that sets a colour, or has a picture of its own."""
 
@@ -70,16 +79,14 @@ class Content:
         if not edits and not inline:
             return None
         greys = self._greys(edits)
-        parts, run = list[bytes](), list[Any]()
-        for at, instruction in enumerate(instructions):
-            if at in inline:
-                parts += [pikepdf.unparse_content_stream(run), inline[at]]
-                run = []
-            elif at not in edits:
-                run.append(instruction)
-            elif edits[at].operator:
-                run.append(_written(edits[at], greys[at], resources))
-        return b"\n".join([*parts, pikepdf.unparse_content_stream(run)])
+        made = {at: _written(edit, greys[at], resources) for at, edit in edits.items()} | inline
+        if not inline and (spliced := _spliced(data, [str(one.operator) for one in instructions], made)) is not None:
+            return spliced
+        parts, begin = list[bytes](), 0
+        for at in sorted(made):
+            parts += [pikepdf.unparse_content_stream(instructions[begin:at]), made[at]]
+            begin = at + 1
+        return b"\n".join([*parts, pikepdf.unparse_content_stream(instructions[begin:])])
 
     def _edits(self, instructions: list[Any], resources: Any, begin: Space) -> Iterable[tuple[int, _Edit]]:
         """Yield what is to stand in the place of which instruction."""
@@ -167,14 +174,41 @@ class Content:
         return found
 
 
-def _written(edit: _Edit, grey: float, resources: Any) -> tuple[list[Any], Any]:
+def _written(edit: _Edit, grey: float, resources: Any) -> bytes:
     import pikepdf
 
+    if not edit.operator:
+        return b""
     if edit.space.kind == "pattern":
         if "/ColorSpace" not in resources:
             resources.ColorSpace = pikepdf.Dictionary()
         resources.ColorSpace[_PATTERNS] = pikepdf.Array([pikepdf.Name.Pattern, pikepdf.Name.DeviceGray])
-        return [pikepdf.Name(_PATTERNS)], pikepdf.Operator(edit.operator)
-    value = Decimal(f"{grey:.3f}").normalize()
-    operands: list[Any] = [int(value) if value == value.to_integral() else value]
-    return [*operands, edit.pattern] if edit.pattern is not None else operands, pikepdf.Operator(edit.operator)
+        return f"{_PATTERNS} {edit.operator}".encode()
+    value = f"{grey:.3f}".rstrip("0").rstrip(".").removeprefix("0") or "0"
+    pattern = b" " + edit.pattern.unparse() if edit.pattern is not None else b""
+    return value.encode() + pattern + b" " + edit.operator.encode()
+
+
+def _spliced(data: bytes, operators: list[str], made: dict[int, bytes]) -> bytes | None:
+    """Return a content stream with some instructions written anew and all else as it stands.
+
+    Args:
+        data: The stream.
+        operators: Of its instructions, as a parser found them.
+        made: What is to stand in the place of which instruction.
+
+    Returns:
+        None where other instructions are found here than by the parser.
+    """
+    parts, done, begin, at = list[bytes](), 0, 0, 0
+    for token in _TOKEN.finditer(data):
+        word = token[0]
+        if (word[0] in _NO_OPERATOR and len(word) > 1) or word in _VALUES:
+            continue
+        if at >= len(operators) or word != operators[at].encode():
+            return None
+        if at in made:
+            parts += [data[done:begin], made[at]]
+            done = token.end()
+        begin, at = token.end(), at + 1
+    return b" ".join([*parts, data[done:]]) if at == len(operators) else None

@@ -98,7 +98,7 @@ def test_notes_outlines_and_filled_in_text_are_grey(greyed):
         page = pdf.pages[0].obj
         stamp, bare, field = page.Annots
         assert [len(one) for one in (stamp.C, bare.C, bare.IC, field.MK.BC, field.MK.BG)] == [1] * 5
-        assert bytes(field.DA) == b"0.3 g /F 10 Tf"
+        assert bytes(field.DA) == b".3 g /F 10 Tf"
         assert bytes(pdf.Root.AcroForm.DA).endswith(b" g /F 12 Tf")
         assert len({float(value) for value in pdf.Root.Outlines.First.C}) == 1
         assert page.Group.CS == "/DeviceGray"
@@ -139,3 +139,33 @@ def test_colours_that_come_out_wrong_are_not_let_through(greyed, sample, monkeyp
     metadata, output = greyed("colourful.pdf")
     assert "page 1 does not look the same" in metadata["skipped"]
     assert output.read_bytes() == sample("colourful.pdf").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"1 0 0 rg(rg)Tj", b".3 g (rg)Tj"),
+        (b"0 0 1 RG % rg\n0 1 0 rg", b".11 G .59 g"),
+        (b"[(a(b(c)\\)))<20>-3.5]TJ 1 1 1 rg f", b"[(a(b(c)\\)))<20>-3.5]TJ 1 g f"),
+        (b"/a <</b (rg) /c [1 true null]>> BDC 0 0 0 rg EMC", b"/a <</b (rg) /c [1 true null]>> BDC 0 g EMC"),
+        (b"/DeviceRGB cs .5 .5 .5 sc f", b".5 g f"),
+        (b"((((5)))) Tj 0 1 0 rg", b"(\\(\\(\\(5\\)\\)\\)) Tj .59 g"),
+        (b"0.4 g 0 G f", None),
+        (b"(rg) Tj", None),
+    ],
+)
+def test_all_else_stays_as_it_is_written(before, after):
+    from mediamill.operations.documents._colours import Colours
+    from mediamill.operations.documents._grey_content import Content
+
+    pdf = pikepdf.new()
+    content = Content(pdf, Colours(pdf), 1000)
+    made = content.rewritten(before, None, begins_grey=True)
+    assert (made and made.split()) == (after and after.split())
+
+
+def test_brackets_without_end_cost_no_time():
+    from mediamill.operations.documents._grey_content import _spliced
+
+    for hostile in (b"(" * 100_000, b"(a" * 100_000 + b")", b"(\\" * 100_000, b"a<" * 100_000, b"[a" * 100_000):
+        assert _spliced(hostile + b" 1 0 0 rg", ["rg"], {0: b"1 g"}) is None
