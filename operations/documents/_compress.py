@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.contract import Context
-from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _streams
+from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pixels, _streams
 from mediamill.operations.documents._open import DocumentFacts, open_pdf
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
@@ -149,6 +149,8 @@ def _attempt(
     if settings.remove_metadata:
         _metadata.strip(pdf, facts)
     coloured = _grey.convert(pdf, facts, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
+    limit = ctx.limits.max_pixels
+    first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
     wish = _images.Wish(dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy)
     images = _images.recompress(pdf, wish, gone, ctx)
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
