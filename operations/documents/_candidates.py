@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from mediamill.operations.documents import _filters, _jbig2
+from mediamill.operations.documents import _cmyk, _filters, _jbig2
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _same(task: Task) -> Coded | None:
     if task.filter or task.bits != 8:
         return None
     pixels = _unpacked(task)
-    if task.palette is not None or pixels.shape[2] not in (1, 3):
+    if task.palette is not None or pixels.shape[2] not in (1, 3, 4):
         return None
     return _smaller(_predicted(pixels, ""), _indexed(pixels) if task.may_be_indexed else None)
 
@@ -178,7 +178,8 @@ def _predicted(pixels: "Pixels", space: str) -> Coded:
     import numpy as np
 
     height, width, components = pixels.shape
-    image = vips().Image.new_from_array(np.ascontiguousarray(pixels))
+    spaces = {1: "b-w", 3: "srgb", 4: "srgb"}  # four inks are written as if the last one were transparency
+    image = vips().Image.new_from_array(np.ascontiguousarray(pixels), interpretation=spaces[components])
     best_file = b""
     for filter_name in ("none", "sub", "paeth") if width * height < 1 << 18 else ("paeth",):
         png = image.pngsave_buffer(compression=_BEST, filter=filter_name, keep="none")
@@ -257,7 +258,9 @@ def _decoded(task: Task) -> Any:
             image = library.Image.jpegload_buffer(task.data, shrink=shrink, fail_on="error").copy_memory()
         except library.Error:
             return None
-        return image if image.bands == task.components and image.bands in (1, 3) else None
+        if image.bands != task.components:
+            return None
+        return _cmyk.stored(image) if image.bands == 4 else image if image.bands in (1, 3) else None
     if task.filter or task.bits == 16:
         return None
     pixels = _unpacked(task)
@@ -266,7 +269,7 @@ def _decoded(task: Task) -> Any:
         pixels = table[np.minimum(pixels[:, :, 0], len(table) - 1)]
     elif task.bits != 8:
         pixels = (pixels.astype(np.uint16) * 255 // ((1 << task.bits) - 1)).astype(np.uint8)
-    return library.Image.new_from_array(np.ascontiguousarray(pixels)) if pixels.shape[2] in (1, 3) else None
+    return library.Image.new_from_array(np.ascontiguousarray(pixels)) if pixels.shape[2] in (1, 3, 4) else None
 
 
 def _is_grey(pixels: "Pixels") -> bool:
@@ -278,11 +281,15 @@ def _is_grey(pixels: "Pixels") -> bool:
 
 def _jpeg(pixels: "Pixels", quality: int, space: str) -> Coded:
     height, width, components = pixels.shape
-    image = vips().Image.new_from_array(pixels, interpretation="srgb" if components == 3 else "b-w")
-    data = image.jpegsave_buffer(
-        Q=quality, optimize_coding=True, interlace=True, trellis_quant=True, overshoot_deringing=True, quant_table=3,
-        keep="none",
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "Q": quality, "optimize_coding": True, "interlace": True, "trellis_quant": True, "overshoot_deringing": True,
+        "quant_table": 3, "keep": "none",
+    }  # fmt: skip
+    if components == 4:
+        data = _cmyk.encode(pixels, **options)
+    else:
+        image = vips().Image.new_from_array(pixels, interpretation="srgb" if components == 3 else "b-w")
+        data = image.jpegsave_buffer(**options)
     return Coded(data=data, filter=_filters.DCT, parms={}, size=(width, height), bits=8, space=space)
 
 

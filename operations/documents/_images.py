@@ -31,7 +31,16 @@ _SHARING = 12_000_000
 
 _BYTES_PER_PIXEL = 16
 _MAX_JBIG2_PIXELS = 60_000_000
-_SPACES = {"/DeviceGray": 1, "/CalGray": 1, "/DeviceRGB": 3, "/CalRGB": 3, "/G": 1, "/RGB": 3}
+_SPACES = {
+    "/DeviceGray": 1,
+    "/CalGray": 1,
+    "/DeviceRGB": 3,
+    "/CalRGB": 3,
+    "/G": 1,
+    "/RGB": 3,
+    "/DeviceCMYK": 4,
+    "/CMYK": 4,
+}
 
 
 class Wish(Struct, frozen=True):
@@ -80,8 +89,8 @@ class _Space(Struct, frozen=True):
 def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> Report:
     """Code every picture anew for which that is smaller.
 
-    Pictures in the content streams themselves, in JPEG 2000, of more than 8 bits, and those of colour spaces with other
-    than one or three channels lose nothing: their data may only be packed better.
+    Pictures in the content streams themselves, in JPEG 2000, of more than 8 bits, and those of spot colours lose
+    nothing: their data may only be packed better.
 
     Args:
         pdf: The document, changed in place.
@@ -184,7 +193,7 @@ def _task(image: Any, wish: Wish, painted: tuple[float, float] | None, tied: boo
         data, last = (data[:packed] if data is not None and len(data) >= packed else None), ("", {})
     if data is None:
         return None
-    lossy = wish.lossy and not tied and bits > 1 and "/Decode" not in image and _may_lose(image, space)
+    lossy = wish.lossy and not tied and bits > 1 and _may_lose(image, space)
     return Task(
         data=data,
         filter=last[0],
@@ -211,8 +220,10 @@ def _numbers(parms: dict[str, Any]) -> dict[str, Any]:
 
 
 def _may_lose(image: Any, space: _Space) -> bool:
-    usual = space.components in (1, 3) if space.palette is None else len(space.palette) % 3 == 0
-    return usual and "/SMaskInData" not in image
+    usual = space.components in (1, 3, 4) if space.palette is None else len(space.palette) % 3 == 0
+    # Inks are often stored turned round, all of them, and then stay so.
+    turned = space.components == 4 and [float(edge) for edge in image.get("/Decode", [])] == [1, 0] * 4
+    return usual and "/SMaskInData" not in image and ("/Decode" not in image or turned)
 
 
 def _is_grey_space(image: Any) -> bool:
