@@ -51,7 +51,7 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
     ] = False
     linearize: Annotated[bool, Meta(description="Lay it out so that the first page shows early on the web.")] = False
     password: Annotated[str, Meta(max_length=1024, description="Of an encrypted document.")] | None = None
-    subset_fonts: Annotated[bool, Meta(description="Cut embedded TrueType fonts down to the glyphs used.")] = True
+    subset_fonts: Annotated[bool, Meta(description="Cut TrueType and CFF fonts down to the glyphs used.")] = True
     allow_breaking_signatures: Annotated[
         bool, Meta(description="Work on signed documents, too; their signatures are then no longer valid.")
     ] = False
