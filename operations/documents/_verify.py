@@ -5,6 +5,7 @@ negative, gone, shifted, in another colour) shows in the mean of any block of pi
 the structural similarity.
 """
 
+import math
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,21 +13,20 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from mediamill.operations.documents._open import open_pdf
+from mediamill.operations.images._vips import vips
 from mediamill.protocol.errors import MediaError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
-    Values = npt.NDArray[np.float64]
+    import pyvips
 
 Mode = Literal["off", "sample", "all"]
 
 _SAMPLED = 8
 _SIDE = 640
-_BLOCK = 8
-_WINDOW = 8
+_WINDOW, _STEP = 8, 2
+"""Side of the windows that are compared, and how far each is from the next; overlapping as they do, none of what
+fills a window falls between two."""
+
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
@@ -121,53 +121,53 @@ def _text(page: Any) -> tuple[str, tuple[tuple[float, ...], ...]]:
         return text.get_text_range(), tuple(tuple(round(edge, 1) for edge in box) for box in boxes)
 
 
-def _render(page: Any, dpi: int) -> "Pixels":
+def _render(page: Any, dpi: int) -> "pyvips.Image":
     width, height = page.get_size()
     scale = min(_SIDE / max(width, height, 1.0), dpi / 72)
-    with closing(page.render(scale=scale, may_draw_forms=True)) as bitmap:
-        pixels: Pixels = bitmap.to_numpy()[:, :, :3].copy()
-    return pixels
+    with closing(page.render(scale=scale, may_draw_forms=True, prefer_bgrx=True)) as bitmap:
+        across = bitmap.stride // bitmap.n_channels
+        whole = vips().Image.new_from_memory(bitmap.buffer, across, bitmap.height, bitmap.n_channels, "uchar")
+        return whole.crop(0, 0, bitmap.width, bitmap.height)[0:3].copy_memory()
 
 
-def difference(one: "Pixels", other: "Pixels") -> tuple[float, float]:
+def difference(one: "pyvips.Image", other: "pyvips.Image") -> tuple[float, float]:
     """Return how alike two renderings are.
 
     Args:
-        one: Shape (height, width, 3).
+        one: Three bands of 8 bits.
         other: Likewise.
 
     Returns:
         The mean structural similarity (Wang et al. 2004, uniform windows, luma) and the largest difference between
         the means of two blocks, in any channel. Renderings of different sizes are not alike at all.
     """
-    import numpy as np
-
-    if one.shape != other.shape:
+    if (one.width, one.height) != (other.width, other.height):
         return 0.0, 255.0
-    if np.array_equal(one, other):
+    apart = one - other
+    if apart.abs().max() == 0:
         return 1.0, 0.0
-    left, right = one.astype(np.float64), other.astype(np.float64)
-    block = max(float(np.abs(_means(left[..., c] - right[..., c], _BLOCK)).max()) for c in range(3))
-    return _similarity(left.mean(axis=2), right.mean(axis=2)), block
+    block = float(_means(apart).abs().max())
+    left, right = one.cast("float").bandmean(), other.cast("float").bandmean()
+    return _similarity(left, right), block
 
 
-def _means(values: "Values", side: int) -> "Values":
-    """Return the mean of each window of `side` x `side`, at every place; of the whole where it is smaller."""
-    import numpy as np
+def _means(values: "pyvips.Image") -> "pyvips.Image":
+    """Return the mean of windows, at every second place; what is smaller than one is repeated."""
+    if min(values.width, values.height) < _WINDOW:
+        across, down = (math.ceil(_WINDOW / side) for side in (values.width, values.height))
+        values = values.replicate(across, down)
+    count = _WINDOW // _STEP
+    coarse = values.cast("float").shrink(_STEP, _STEP)
+    mask = vips().Image.new_from_array([[1] * count], scale=count)
+    means = coarse.convsep(mask, precision="float")
+    edge = count // 2
+    return means.crop(edge, edge, means.width - count + 1, means.height - count + 1)
 
-    rows, columns = min(side, values.shape[0]), min(side, values.shape[1])
-    total = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
-    total[1:, 1:] = values.cumsum(0).cumsum(1)
-    sums = total[rows:, columns:] - total[:-rows, columns:] - total[rows:, :-columns] + total[:-rows, :-columns]
-    means: Values = sums / (rows * columns)
-    return means
 
-
-def _similarity(one: "Values", other: "Values") -> float:
-    mean_one, mean_other = _means(one, _WINDOW), _means(other, _WINDOW)
-    spread_one = _means(one * one, _WINDOW) - mean_one**2
-    spread_other = _means(other * other, _WINDOW) - mean_other**2
-    together = _means(one * other, _WINDOW) - mean_one * mean_other
-    top = (2 * mean_one * mean_other + _C1) * (2 * together + _C2)
-    bottom = (mean_one**2 + mean_other**2 + _C1) * (spread_one + spread_other + _C2)
-    return float((top / bottom).mean())
+def _similarity(one: "pyvips.Image", other: "pyvips.Image") -> float:
+    means = _means(one.bandjoin([other, one * one, other * other, one * other])).copy_memory()
+    left, right, left_square, right_square, product = means.bandsplit()
+    both, squares = left * right, left * left + right * right
+    top = (2 * both + _C1) * (2 * (product - both) + _C2)
+    bottom = (squares + _C1) * (left_square + right_square - squares + _C2)
+    return float((top / bottom).avg())
