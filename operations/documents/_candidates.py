@@ -307,10 +307,10 @@ def _jpeg(image: "pyvips.Image", quality: int, space: str) -> Coded:
 
 def _drawing(image: "pyvips.Image", space: str, limit: int) -> Coded | None:
     """Code a picture of few colours or flat areas without loss, where that may come out below a number of bytes."""
-    import numpy as np
-
     if _colours(image) > max(256, _FLAT * _ROWS * image.width) or _packed_bytes(image) > _DOUBT * limit:
         return None
+    import numpy as np
+
     pixels: Pixels = np.ascontiguousarray(image.numpy()).reshape(image.height, image.width, image.bands)
     return _smaller(_predicted(pixels, space), _indexed(pixels))
 
@@ -331,5 +331,5 @@ def _packed_bytes(image: "pyvips.Image") -> float:
     tops = [(image.height - _STRIP_ROWS) * index // (count - 1) for index in range(count)]
     strips = [image.crop(0, top, image.width, _STRIP_ROWS) for top in tops]
     sample = vips().Image.arrayjoin(strips, across=1)
-    data = sample.pngsave_buffer(compression=_QUICK, filter="paeth", keep="none")
-    return len(data) * image.height / sample.height
+    packed = len(sample.pngsave_buffer(compression=_QUICK, filter="paeth", keep="none"))
+    return packed * image.height / (count * _STRIP_ROWS)

@@ -151,7 +151,13 @@ def _attempt(
         return _Attempt(made, images, fonts, Verdict(None))
     ctx.progress(90, "comparing")
     verdict = compare(
-        data, made, password=password, mode=settings.verify, tolerance=settings.tolerance, check=ctx.check
+        data,
+        made,
+        password=password,
+        mode=settings.verify,
+        tolerance=settings.tolerance,
+        check=ctx.check,
+        changed=set(images.pages.values()),
     )
     return _Attempt(made, images, fonts, verdict)
 

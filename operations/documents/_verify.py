@@ -6,7 +6,7 @@ the structural similarity.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Mode = Literal["off", "sample", "all"]
 
 _SAMPLED = 8
+"""The most pages of a sample; where it is known what changed, the square root of their number is enough."""
+
 _SIDE = 640
 _WINDOW, _STEP = 8, 2
 """Side of the windows that are compared, and how far each is from the next; overlapping as they do, none of what
@@ -59,7 +61,14 @@ class Verdict(Struct, frozen=True):
 
 
 def compare(
-    before: bytes, after: bytes, *, password: str, mode: Mode, tolerance: Tolerance, check: Callable[[], None]
+    before: bytes,
+    after: bytes,
+    *,
+    password: str,
+    mode: Mode,
+    tolerance: Tolerance,
+    check: Callable[[], None],
+    changed: Collection[int] = (),
 ) -> Verdict:
     """Say whether a document may stand for another.
 
@@ -70,8 +79,11 @@ def compare(
         mode: Which pages are rendered and read; `off` reopens the document and counts its pages.
         tolerance: How far pages may differ.
         check: Called between pages; raises where the job is to stop.
+        changed: Pages that show every kind of change there is; they come first in a sample.
     """
     import pypdfium2
+
+    vips(1)
 
     try:
         with open_pdf(before, password) as one, open_pdf(after, password) as other:
@@ -86,15 +98,17 @@ def compare(
             closing(pypdfium2.PdfDocument(before, password=password or None)) as one,
             closing(pypdfium2.PdfDocument(after, password=password or None)) as other,
         ):
-            return _compare_pages(one, other, mode, tolerance, check)
+            return _compare_pages(one, other, _numbers(len(one), mode, changed), tolerance, check)
     except pypdfium2.PdfiumError as error:
         return Verdict(f"it cannot be rendered: {error}")
 
 
-def _compare_pages(one: Any, other: Any, mode: Mode, tolerance: Tolerance, check: Callable[[], None]) -> Verdict:
+def _compare_pages(
+    one: Any, other: Any, numbers: list[int], tolerance: Tolerance, check: Callable[[], None]
+) -> Verdict:
     if len(one) != len(other):
         return Verdict(f"it has {len(other)} pages instead of {len(one)}")
-    worst, numbers = 1.0, _numbers(len(one), mode)
+    worst = 1.0
     for index, number in enumerate(numbers):
         check()
         with closing(one[number]) as left, closing(other[number]) as right:
@@ -108,10 +122,15 @@ def _compare_pages(one: Any, other: Any, mode: Mode, tolerance: Tolerance, check
     return Verdict(None, len(numbers), worst)
 
 
-def _numbers(pages: int, mode: Mode) -> list[int]:
-    if mode == "all" or pages <= _SAMPLED:
+def _numbers(pages: int, mode: Mode, changed: Collection[int]) -> list[int]:
+    """Return the pages to be compared, from 0: in a sample one of each kind of change, and others, evenly spread."""
+    if mode == "all" or pages == 1:
         return list(range(pages))
-    return sorted({round(index * (pages - 1) / (_SAMPLED - 1)) for index in range(_SAMPLED)})
+    chosen = set(sorted(changed)[:_SAMPLED])
+    spread = min(_SAMPLED, math.ceil(math.sqrt(pages)) if changed else pages)
+    even = [round(index * (pages - 1) / (spread - 1)) for index in range(spread)]
+    chosen.update([number for number in even if number not in chosen][: max(0, spread - len(chosen))])
+    return sorted(chosen)
 
 
 def _text(page: Any) -> tuple[str, tuple[tuple[float, ...], ...]]:
