@@ -332,4 +332,4 @@ def _packed_bytes(image: "pyvips.Image") -> float:
     strips = [image.crop(0, top, image.width, _STRIP_ROWS) for top in tops]
     sample = vips().Image.arrayjoin(strips, across=1)
     packed = len(sample.pngsave_buffer(compression=_QUICK, filter="paeth", keep="none"))
-    return packed * image.height / (count * _STRIP_ROWS)
+    return float(packed * image.height / (count * _STRIP_ROWS))

@@ -162,12 +162,11 @@ def difference(one: "pyvips.Image", other: "pyvips.Image") -> tuple[float, float
     """
     if (one.width, one.height) != (other.width, other.height):
         return 0.0, 255.0
-    apart = one - other
+    apart = (one - other).copy_memory()
     if apart.abs().max() == 0:
         return 1.0, 0.0
     block = float(_means(apart).abs().max())
-    left, right = one.cast("float").bandmean(), other.cast("float").bandmean()
-    return _similarity(left, right), block
+    return _similarity(one.cast("float").bandmean(), other.cast("float").bandmean()), block
 
 
 def _means(values: "pyvips.Image") -> "pyvips.Image":
@@ -177,16 +176,14 @@ def _means(values: "pyvips.Image") -> "pyvips.Image":
         values = values.replicate(across, down)
     count = _WINDOW // _STEP
     coarse = values.cast("float").shrink(_STEP, _STEP)
-    mask = vips().Image.new_from_array([[1] * count], scale=count)
-    means = coarse.convsep(mask, precision="float")
+    means = coarse.convsep(vips().Image.new_from_array([[1] * count], scale=count), precision="float")
     edge = count // 2
     return means.crop(edge, edge, means.width - count + 1, means.height - count + 1)
 
 
 def _similarity(one: "pyvips.Image", other: "pyvips.Image") -> float:
-    means = _means(one.bandjoin([other, one * one, other * other, one * other])).copy_memory()
-    left, right, left_square, right_square, product = means.bandsplit()
-    both, squares = left * right, left * left + right * right
-    top = (2 * both + _C1) * (2 * (product - both) + _C2)
-    bottom = (squares + _C1) * (left_square + right_square - squares + _C2)
-    return float((top / bottom).avg())
+    means = _means(one.bandjoin([other, one * one + other * other, one * other])).copy_memory()
+    left, right, squares, product = means.bandsplit()
+    both, apart = 2 * left * right, left * left + right * right
+    top = (both + _C1) * (2 * product - both + _C2)
+    return float((top / ((apart + _C1) * (squares - apart + _C2))).avg())
