@@ -167,9 +167,15 @@ def _attempt(
         return _Attempt(made, images, fonts, Verdict(None))
     ctx.progress(90, "comparing")
     verdict = compare(
-        data, made, password=password, mode=settings.verify, tolerance=settings.tolerance, check=ctx.check,
+        data,
+        made,
+        password=password,
+        mode=settings.verify,
+        tolerance=settings.tolerance,
+        check=ctx.check,
+        changed=() if settings.grayscale else set(images.pages.values()),
         grey=settings.grayscale,
-    )  # fmt: skip
+    )
     return _Attempt(made, images, fonts, verdict, coloured)
 
 
