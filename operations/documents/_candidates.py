@@ -10,25 +10,39 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from mediamill.operations.documents import _filters, _jbig2
+from mediamill.operations.documents import _cmyk, _filters, _jbig2
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyvips
 
     Pixels = npt.NDArray[np.uint8]
 
 JBIG2 = "/JBIG2Decode"
-_BEST = 9
+_BEST, _QUICK = 9, 4
 _GREY_SPREAD = 4
 """How far apart the channels of a picture may be that is taken for grey: what JPEG makes of grey."""
 
 _WORTH = 0.9
 """A picture that is not made smaller in pixels is coded with loss again only for this part of its size."""
 
+_CERTAIN, _HOPELESS = 0.5, 0.25
+"""Parts of a picture's size that coding without loss does not get down to: of one with more pixels than are wanted,
+and of any."""
+
 _FLAT = 0.12
 """Different colours per pixel, below which a picture may be a drawing."""
+
+_ROWS = 24
+"""How many rows tell how many colours there are."""
+
+_STRIPS, _STRIP_ROWS = 12, 8
+"""How many strips of a picture tell how well all of it packs, and how high they are."""
+
+_DOUBT = 1.5
+"""How much better than its strips a picture may pack."""
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -92,7 +106,7 @@ def best(task: Task) -> Coded | None:
     if task.bits == 1 and task.components == 1 and task.palette is None:
         return _bilevel(task)
     lossy = _resampled(task) if task.quality else None
-    if lossy is not None and task.size is not None and 2 * len(lossy.data) < len(task.data):
+    if lossy is not None and len(lossy.data) < (_HOPELESS if task.size is None else _CERTAIN) * len(task.data):
         return lossy  # packing the whole picture better would cost more than all of this, for nothing
     return _smaller(_same(task), lossy)
 
@@ -164,7 +178,7 @@ def _same(task: Task) -> Coded | None:
     if task.filter or task.bits != 8:
         return None
     pixels = _unpacked(task)
-    if task.palette is not None or pixels.shape[2] not in (1, 3):
+    if task.palette is not None or pixels.shape[2] not in (1, 3, 4):
         return None
     return _smaller(_predicted(pixels, ""), _indexed(pixels) if task.may_be_indexed else None)
 
@@ -178,7 +192,8 @@ def _predicted(pixels: "Pixels", space: str) -> Coded:
     import numpy as np
 
     height, width, components = pixels.shape
-    image = vips().Image.new_from_array(np.ascontiguousarray(pixels))
+    spaces = {1: "b-w", 3: "srgb", 4: "srgb"}  # four inks are written as if the last one were transparency
+    image = vips().Image.new_from_array(np.ascontiguousarray(pixels), interpretation=spaces[components])
     best_file = b""
     for filter_name in ("none", "sub", "paeth") if width * height < 1 << 18 else ("paeth",):
         png = image.pngsave_buffer(compression=_BEST, filter=filter_name, keep="none")
@@ -226,28 +241,23 @@ def _indexed(pixels: "Pixels") -> Coded | None:
 
 def _resampled(task: Task) -> Coded | None:
     """Code a picture with loss: at the size it is needed, grey where it is, as a drawing or a photo."""
-    import numpy as np
-
     image = _decoded(task)
     if image is None:
         return None
     if task.size is not None:
         across, down = task.size[0] / image.width, task.size[1] / image.height
-        image = image.resize(across, vscale=down, kernel="lanczos3")
-    pixels: Pixels = np.ascontiguousarray(image.numpy()).reshape(image.height, image.width, image.bands)
+        image = image.resize(across, vscale=down, kernel="lanczos3").copy_memory()
     space = "base" if task.palette is not None else ""
-    if task.may_be_grey and pixels.shape[2] == 3 and _is_grey(pixels):
-        pixels, space = pixels[:, :, 1:2], "grey"
-    photo = _jpeg(pixels, task.quality, space)
-    found = _smaller(photo, _drawing(pixels, space))
+    if task.may_be_grey and image.bands == 3 and _is_grey(image):
+        image, space = image[1].copy_memory(), "grey"
+    photo = _jpeg(image, task.quality, space)
+    found = _smaller(photo, _drawing(image, space, len(photo.data)))
     if found is photo and task.size is None and len(photo.data) > _WORTH * len(task.data):
         return None
     return found
 
 
-def _decoded(task: Task) -> Any:
-    import numpy as np
-
+def _decoded(task: Task) -> "pyvips.Image | None":
     library = vips()
     if task.filter == _filters.DCT:
         shrink = 1
@@ -257,41 +267,77 @@ def _decoded(task: Task) -> Any:
             image = library.Image.jpegload_buffer(task.data, shrink=shrink, fail_on="error").copy_memory()
         except library.Error:
             return None
-        return image if image.bands == task.components and image.bands in (1, 3) else None
+        if image.bands != task.components:
+            return None
+        return _cmyk.stored(image) if image.bands == 4 else image if image.bands in (1, 3) else None
     if task.filter or task.bits == 16:
         return None
+    if task.bits == 8 and task.palette is None:
+        if task.components not in (1, 3, 4):
+            return None
+        return library.Image.new_from_memory(task.data, task.width, task.height, task.components, "uchar")
+    return _looked_up(task)
+
+
+def _looked_up(task: Task) -> "pyvips.Image | None":
+    """Return the colours that samples of less than 8 bits, or those of a palette, stand for."""
+    import numpy as np
+
     pixels = _unpacked(task)
     if task.palette is not None:
         table = np.frombuffer(task.palette, np.uint8).reshape(-1, 3)
         pixels = table[np.minimum(pixels[:, :, 0], len(table) - 1)]
-    elif task.bits != 8:
+    else:
         pixels = (pixels.astype(np.uint16) * 255 // ((1 << task.bits) - 1)).astype(np.uint8)
-    return library.Image.new_from_array(np.ascontiguousarray(pixels)) if pixels.shape[2] in (1, 3) else None
+    return vips().Image.new_from_array(np.ascontiguousarray(pixels)) if pixels.shape[2] in (1, 3, 4) else None
 
 
-def _is_grey(pixels: "Pixels") -> bool:
-    import numpy as np
-
-    wide = pixels.astype(np.int16)
-    return bool((wide.max(axis=2) - wide.min(axis=2)).max() <= _GREY_SPREAD)
-
-
-def _jpeg(pixels: "Pixels", quality: int, space: str) -> Coded:
-    height, width, components = pixels.shape
-    image = vips().Image.new_from_array(pixels, interpretation="srgb" if components == 3 else "b-w")
-    data = image.jpegsave_buffer(
-        Q=quality, optimize_coding=True, interlace=True, trellis_quant=True, overshoot_deringing=True, quant_table=3,
-        keep="none",
-    )  # fmt: skip
-    return Coded(data=data, filter=_filters.DCT, parms={}, size=(width, height), bits=8, space=space)
+def _is_grey(image: "pyvips.Image") -> bool:
+    if image.width * image.height > 1 << 16 and not _is_grey(image.subsample(8, 8).copy_memory()):
+        return False
+    red, green, blue = image.bandsplit()
+    return all((one - other).abs().max() <= _GREY_SPREAD for one, other in ((red, green), (green, blue), (blue, red)))
 
 
-def _drawing(pixels: "Pixels", space: str) -> Coded | None:
-    """Code a picture of few colours or flat areas without loss."""
-    import numpy as np
+def _jpeg(image: "pyvips.Image", quality: int, space: str) -> Coded:
+    options: dict[str, Any] = {
+        "Q": quality, "optimize_coding": True, "interlace": True, "trellis_quant": True, "overshoot_deringing": True,
+        "quant_table": 3, "keep": "none",
+    }  # fmt: skip
+    if image.bands == 4:
+        data = _cmyk.encode(image.numpy(), **options)
+    else:
+        data = image.copy(interpretation="srgb" if image.bands == 3 else "b-w").jpegsave_buffer(**options)
+    size = (image.width, image.height)
+    return Coded(data=data, filter=_filters.DCT, parms={}, size=size, bits=8, space=space)
 
-    rows = pixels[:: max(1, pixels.shape[0] // 24)]
-    flat = rows.reshape(-1, rows.shape[2])
-    if len(np.unique(flat, axis=0)) > max(256, _FLAT * len(flat)):
+
+def _drawing(image: "pyvips.Image", space: str, limit: int) -> Coded | None:
+    """Code a picture of few colours or flat areas without loss, where that may come out below a number of bytes."""
+    if _colours(image) > max(256, _FLAT * _ROWS * image.width) or _packed_bytes(image) > _DOUBT * limit:
         return None
+    import numpy as np
+
+    pixels: Pixels = np.ascontiguousarray(image.numpy()).reshape(image.height, image.width, image.bands)
     return _smaller(_predicted(pixels, space), _indexed(pixels))
+
+
+def _colours(image: "pyvips.Image") -> int:
+    """Return how many colours there are in some rows."""
+    rows = image.subsample(1, max(1, image.height // _ROWS))
+    if image.bands == 1:
+        return len(set(rows.write_to_memory()))
+    rows = rows if image.bands == 4 else rows.bandjoin(255)
+    return len(set(memoryview(rows.cast("uchar").write_to_memory()).cast("I")))
+
+
+def _packed_bytes(image: "pyvips.Image") -> float:
+    """Return about how long a picture is as PNG, told by some strips of it."""
+    count = min(_STRIPS, image.height // _STRIP_ROWS)
+    if count < _STRIPS:
+        return 0.0
+    tops = [(image.height - _STRIP_ROWS) * index // (count - 1) for index in range(count)]
+    strips = [image.crop(0, top, image.width, _STRIP_ROWS) for top in tops]
+    sample = vips().Image.arrayjoin(strips, across=1).copy(interpretation="b-w" if image.bands == 1 else "srgb")
+    packed = len(sample.pngsave_buffer(compression=_QUICK, filter="paeth", keep="none"))
+    return float(packed * image.height / (count * _STRIP_ROWS))

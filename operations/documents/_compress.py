@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.contract import Context
-from mediamill.operations.documents import _dedupe, _fonts, _images, _metadata, _streams
+from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pixels, _streams
 from mediamill.operations.documents._open import DocumentFacts, open_pdf
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
@@ -20,6 +20,9 @@ COPIES = 5
 """How many times a file is in memory: read, opened, changed, saved, and opened again to be looked at."""
 
 EXACT = Tolerance()
+
+GREY = Tolerance(0.94, 12.0)
+"""How far greys may be from those of the colours they stand for, where nothing else may be lost."""
 
 
 class Preset(Struct, frozen=True):
@@ -51,6 +54,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         quality: JPEG's, 0 where nothing may be lost.
         tolerance: How far pages may differ.
         lossy: Whether pictures may lose anything.
+        grayscale: Whether colours become grey.
         linearize: Whether the file is laid out for the web.
         remove_metadata: Whether what it says about itself goes.
         break_signatures: Whether signed documents are changed, too.
@@ -62,11 +66,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     quality: int
     tolerance: Tolerance
     lossy: bool
+    grayscale: bool
     linearize: bool
     remove_metadata: bool
     break_signatures: bool
     subset_fonts: bool
     verify: Mode
+
+    @property
+    def has_to_change(self) -> bool:
+        """Return whether more is asked for than a smaller file."""
+        return self.grayscale or self.remove_metadata or self.linearize
 
 
 class Made(Struct, frozen=True):
@@ -81,6 +91,7 @@ class _Attempt(Struct, frozen=True):
     images: "_images.Report"
     fonts: int
     verdict: Verdict
+    coloured: dict[str, int] = {}
 
 
 def compress(
@@ -104,25 +115,27 @@ def compress(
         return _untouched(data, facts, facts.signed)
     first = attempt = _attempt(pdf, facts, data, password, settings, ctx)
     if attempt.verdict.reason and settings.lossy:
-        careful = _lossless(settings)
+        careful = _careful(settings)
         with open_pdf(data, password) as again:
             attempt = _attempt(again, facts, data, password, careful, ctx)
     if attempt.verdict.reason:
         return _untouched(data, facts, f"not proven the same: {attempt.verdict.reason}")
-    if len(attempt.data) >= len(data) and not (settings.remove_metadata or settings.linearize):
+    if len(attempt.data) >= len(data) and not settings.has_to_change:
         return _untouched(data, facts, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
     metadata["verified"] = {"mode": settings.verify, "pages": attempt.verdict.pages}
     metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
+    if attempt.coloured:
+        metadata["colours_kept"] = attempt.coloured
     if first.verdict.reason:
         metadata["pictures_kept"] = first.verdict.reason
     return Made(attempt.data, metadata)
 
 
-def _lossless(settings: Settings) -> Settings:
+def _careful(settings: Settings) -> Settings:
     from msgspec.structs import replace
 
-    return replace(settings, lossy=False, dpi=0, quality=0, tolerance=EXACT)
+    return replace(settings, lossy=False, dpi=0, quality=0, tolerance=GREY if settings.grayscale else EXACT)
 
 
 def _attempt(
@@ -135,6 +148,9 @@ def _attempt(
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if settings.remove_metadata:
         _metadata.strip(pdf, facts)
+    coloured = _grey.convert(pdf, facts, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
+    limit = ctx.limits.max_pixels
+    first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
     wish = _images.Wish(dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy)
     images = _images.recompress(pdf, wish, gone, ctx)
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
@@ -147,13 +163,20 @@ def _attempt(
         made = save(pdf, facts, linearize=settings.linearize)
     except (pikepdf.PdfError, RuntimeError) as error:
         return _Attempt(b"", images, fonts, Verdict(f"it cannot be written anew: {error}"))
-    if len(made) >= len(data) and not (settings.remove_metadata or settings.linearize):
+    if len(made) >= len(data) and not settings.has_to_change:
         return _Attempt(made, images, fonts, Verdict(None))
     ctx.progress(90, "comparing")
     verdict = compare(
-        data, made, password=password, mode=settings.verify, tolerance=settings.tolerance, check=ctx.check
+        data,
+        made,
+        password=password,
+        mode=settings.verify,
+        tolerance=settings.tolerance,
+        check=ctx.check,
+        changed=() if settings.grayscale else set(images.pages.values()),
+        grey=settings.grayscale,
     )
-    return _Attempt(made, images, fonts, verdict)
+    return _Attempt(made, images, fonts, verdict, coloured)
 
 
 def _untouched(data: bytes, facts: DocumentFacts, reason: str) -> Made:

@@ -38,9 +38,22 @@ def deduplicate(pdf: "pikepdf.Pdf", gone: set[Key], check: Callable[[], None]) -
         pictures += found
         if not same:
             break
+        merge(pdf, same, gone, check)
+    return pictures
+
+
+def merge(pdf: "pikepdf.Pdf", same: dict[Key, Any], gone: set[Key], check: Callable[[], None]) -> None:
+    """Let what refers to some objects refer to others.
+
+    Args:
+        pdf: The document, changed in place.
+        same: What is to stand for which object.
+        gone: Objects nothing refers to any more; those replaced are added.
+        check: Called between objects; raises where the job is to stop.
+    """
+    if same:
         gone.update(same)
         _redirect(pdf, same, check)
-    return pictures
 
 
 def _copies(pdf: "pikepdf.Pdf", gone: set[Key], check: Callable[[], None]) -> tuple[dict[Key, Any], int]:
@@ -51,7 +64,7 @@ def _copies(pdf: "pikepdf.Pdf", gone: set[Key], check: Callable[[], None]) -> tu
     pictures = 0
     for thing in pdf.objects:
         check()
-        if not isinstance(thing, pikepdf.Object) or thing.objgen in gone or not _may_merge(thing):
+        if not isinstance(thing, pikepdf.Object) or thing.objgen in gone or not may_merge(thing):
             continue
         digest = hashlib.sha256(_written(thing))
         if isinstance(thing, pikepdf.Stream):
@@ -69,17 +82,19 @@ def _written(thing: Any) -> bytes:
 
     if not isinstance(thing, pikepdf.Stream):
         return thing.unparse(resolved=True)  # type: ignore[no-any-return]
-    entries = [str(key).encode() + b" " + _value(value) for key, value in thing.items() if key != "/Length"]
+    entries = [str(key).encode() + b" " + written(value) for key, value in thing.items() if key != "/Length"]
     return b"stream " + b" ".join(entries)
 
 
-def _value(value: Any) -> bytes:
+def written(value: Any) -> bytes:
+    """Return an entry of a dictionary as it is written; what is an object of its own by its number."""
     import pikepdf
 
     return value.unparse() if isinstance(value, pikepdf.Object) else repr(value).encode()
 
 
-def _may_merge(thing: Any) -> bool:
+def may_merge(thing: Any) -> bool:
+    """Return whether an object may stand for another one that is equal."""
     import pikepdf
 
     if isinstance(thing, pikepdf.Stream):

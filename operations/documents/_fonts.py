@@ -1,4 +1,4 @@
-"""Embedded TrueType fonts cut down to the glyphs that are used, their numbers kept.
+"""Embedded TrueType and CFF fonts cut down to the glyphs that are used, found as before.
 
 What a font is used for is read from the content streams. Only what can be told for certain is cut: a font that some
 form, default resource or unreadable stream may reach stays whole.
@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _filters
+from mediamill.operations.documents import _cff, _filters
 
 if TYPE_CHECKING:
     import pikepdf
@@ -53,20 +53,73 @@ def subset(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> int:
             _read(pdf, stream, resources, uses)
     except (_Unsure, pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError):
         return 0
-    programs: dict[Key, tuple[Any, set[int], set[int]]] = {}
-    for key, font in fonts.items():
-        program = _descriptor(font).FontFile2
-        _, glyphs, codes = programs.setdefault(program.objgen, (program, {0}, set()))
-        (glyphs if "/DescendantFonts" in font else codes).update(uses[key])
-    return sum(_cut(*one) for one in programs.values())
+    programs: dict[Key, list[Any]] = {}
+    for font in fonts.values():
+        programs.setdefault(_program(font).objgen, []).append(font)
+    return sum(_cut(group, uses) for group in programs.values())
+
+
+def _cut(fonts: list[Any], uses: dict[Key, set[int]]) -> int:
+    """Cut the one program of some fonts down to what they show; return the bytes saved."""
+    glyphs, codes, names = set[int](), set[int](), set[str]()
+    for font in fonts:
+        used = uses[font.objgen]
+        (glyphs if "/DescendantFonts" in font else codes).update(used)
+        names |= {name for code, name in _differences(font).items() if code in used}
+    descriptor = _descriptor(fonts[0])
+    if "/FontFile3" not in descriptor:
+        return _cut_truetype(descriptor.FontFile2, glyphs | {0}, codes)
+    return _cut_compact([_descriptor(font) for font in fonts], glyphs, codes, names)
+
+
+def _cut_compact(descriptors: list[Any], cids: set[int], codes: set[int], names: set[str]) -> int:
+    import pikepdf
+
+    program = descriptors[0].FontFile3
+    data = _filters.decoded(program, _MAX_FONT_BYTES) if _filters.is_plain(_filters.chain(program)) else None
+    if data is None:
+        return 0
+    try:
+        smaller, kept = _cff.cut(data, cids=cids, codes=codes, names=names)
+    except _cff.Unreadable:
+        return 0  # a font that cannot be read is no font to be cut
+    before, made = len(program.read_raw_bytes()), zlib.compress(smaller, 9)
+    if len(made) >= before:
+        return 0
+    program.write(made, filter=pikepdf.Name.FlateDecode)
+    for descriptor in descriptors:
+        if "/CharSet" in descriptor:
+            descriptor.CharSet = pikepdf.String("".join(f"/{name}" for name in kept))
+    return before - len(made)
+
+
+def _differences(font: Any) -> dict[int, str]:
+    """Return the names that a simple font's encoding gives to codes itself."""
+    import pikepdf
+
+    encoding = font.get("/Encoding")
+    code, found = 0, dict[int, str]()
+    if isinstance(encoding, pikepdf.Dictionary):
+        for one in encoding.get("/Differences", []):
+            if isinstance(one, pikepdf.Name):
+                found[code] = str(one)[1:]
+                code += 1
+            else:
+                code = int(one)
+    return found
 
 
 def _descriptor(font: Any) -> Any:
     return (font.DescendantFonts[0] if "/DescendantFonts" in font else font).FontDescriptor
 
 
+def _program(font: Any) -> Any:
+    descriptor = _descriptor(font)
+    return descriptor.FontFile2 if "/FontFile2" in descriptor else descriptor.FontFile3
+
+
 def _candidates(pdf: "pikepdf.Pdf") -> dict[Key, Any]:
-    """Return the simple TrueType fonts without differences, and the composite ones whose codes are glyph numbers.
+    """Return the simple fonts whose codes are understood, and the composite ones whose codes are glyph numbers or CIDs.
 
     All others choose glyphs in ways that cannot be followed here, and a program that one of them shares stays whole.
     """
@@ -81,24 +134,27 @@ def _candidates(pdf: "pikepdf.Pdf") -> dict[Key, Any]:
         if font.get("/Subtype") in (pikepdf.Name.CIDFontType2, pikepdf.Name.CIDFontType0):
             continue
         descriptor = _descriptor(font) if "/DescendantFonts" in font or "/FontDescriptor" in font else None
-        if descriptor is None or "/FontFile2" not in descriptor:
+        if descriptor is None or not ("/FontFile2" in descriptor or "/FontFile3" in descriptor):
             continue
         if _is_plain(font) and "/CIDSet" not in descriptor and font.objgen not in kept:
             found[font.objgen] = font
         else:
-            others.add(descriptor.FontFile2.objgen)
-    return {key: font for key, font in found.items() if _descriptor(font).FontFile2.objgen not in others}
+            others.add(_program(font).objgen)
+    return {key: font for key, font in found.items() if _program(font).objgen not in others}
 
 
 def _is_plain(font: Any) -> bool:
     import pikepdf
 
-    encoding = font.get("/Encoding")
-    if "/DescendantFonts" in font:
-        identity = pikepdf.Name.Identity
-        numbered = font.DescendantFonts[0].get("/CIDToGIDMap", identity) == identity
-        return numbered and str(encoding) in ("/Identity-H", "/Identity-V")
-    return font.get("/Subtype") == pikepdf.Name.TrueType and (encoding is None or isinstance(encoding, pikepdf.Name))
+    encoding, compact = font.get("/Encoding"), _descriptor(font).get("/FontFile3")
+    kind = str(font.get("/Subtype")), "" if compact is None else str(compact.get("/Subtype"))
+    if "/DescendantFonts" not in font:
+        named = encoding is None or isinstance(encoding, pikepdf.Name)
+        return kind == ("/Type1", "/Type1C") or (kind == ("/TrueType", "") and named)
+    inner, identity = font.DescendantFonts[0], pikepdf.Name.Identity
+    kind = str(inner.get("/Subtype")), kind[1]
+    numbered = compact is None and bool(inner.get("/CIDToGIDMap", identity) == identity)
+    return str(encoding) in ("/Identity-H", "/Identity-V") and (numbered or kind == ("/CIDFontType0", "/CIDFontType0C"))
 
 
 def _fonts_of(resources: Any) -> set[Key]:
@@ -127,7 +183,13 @@ def _contents(pdf: "pikepdf.Pdf") -> Iterable[tuple[Any, Any]]:
                 raise _Unsure
             yield thing, thing.Resources
         elif isinstance(thing, pikepdf.Dictionary) and thing.get("/Subtype") == pikepdf.Name.Type3:
-            raise _Unsure
+            _check_drawn(thing)
+
+
+def _check_drawn(font: Any) -> None:
+    """Raise where letters that are drawings may be written in other fonts."""
+    if "/Resources" not in font or "/Font" in font.Resources:
+        raise _Unsure
 
 
 def _read(pdf: "pikepdf.Pdf", content: Any, resources: Any, uses: dict[Key, set[int]]) -> None:
@@ -172,7 +234,7 @@ def _codes(shown: Any, width: int) -> set[int]:
     return found
 
 
-def _cut(program: Any, glyphs: set[int], codes: set[int]) -> int:
+def _cut_truetype(program: Any, glyphs: set[int], codes: set[int]) -> int:
     """Put a font with only some glyphs in the place of a whole one; return the bytes saved.
 
     Args:

@@ -2,11 +2,12 @@
 
 import math
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from mediamill.operations.contract import Context, Limits
 from mediamill.operations.documents import _candidates, _filters
@@ -29,9 +30,21 @@ _ENOUGH = 1.15
 _SHARING = 12_000_000
 """Pixels up to which pictures are worked on side by side."""
 
+_HEARTBEAT = 0.1
+"""Seconds between two looks whether the job is to stop."""
+
 _BYTES_PER_PIXEL = 16
 _MAX_JBIG2_PIXELS = 60_000_000
-_SPACES = {"/DeviceGray": 1, "/CalGray": 1, "/DeviceRGB": 3, "/CalRGB": 3, "/G": 1, "/RGB": 3}
+_SPACES = {
+    "/DeviceGray": 1,
+    "/CalGray": 1,
+    "/DeviceRGB": 3,
+    "/CalRGB": 3,
+    "/G": 1,
+    "/RGB": 3,
+    "/DeviceCMYK": 4,
+    "/CMYK": 4,
+}
 
 
 class Wish(Struct, frozen=True):
@@ -60,6 +73,7 @@ class Report(Struct):
         deduplicated: Those that were copies of others.
         saved: Bytes.
         kept_resolution: Why none was resampled, where one may have been.
+        pages: Of each kind of change, one page that shows it, as far as it is known where pictures are painted.
     """
 
     found: int = 0
@@ -68,6 +82,7 @@ class Report(Struct):
     deduplicated: int = 0
     saved: int = 0
     kept_resolution: str | None = None
+    pages: dict[str, int] = field(default_factory=dict)
 
 
 class _Space(Struct, frozen=True):
@@ -80,8 +95,8 @@ class _Space(Struct, frozen=True):
 def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> Report:
     """Code every picture anew for which that is smaller.
 
-    Pictures in the content streams themselves, in JPEG 2000, of more than 8 bits, and those of colour spaces with other
-    than one or three channels lose nothing: their data may only be packed better.
+    Pictures in the content streams themselves, in JPEG 2000, of more than 8 bits, and those of spot colours lose
+    nothing: their data may only be packed better.
 
     Args:
         pdf: The document, changed in place.
@@ -89,11 +104,11 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
         gone: Objects nothing refers to any more.
         ctx: The engine; its thread share is used.
     """
-    vips()
-    report, sizes = Report(), dict[Key, tuple[float, float]]()
+    vips(1)
+    report, walk = Report(), Walk(ctx.check)
+    sizes = dict[Key, tuple[float, float]]()
     images = [one for one in pdf.objects if _is_image(one) and one.objgen not in gone]
     if wish.lossy and images:
-        walk = Walk(ctx.check)
         try:
             walk.document(pdf)
             sizes = walk.sizes
@@ -103,23 +118,64 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
             wish = msgspec.structs.replace(wish, grey=False)
     report.found = len(images)
     tied = _tied(images)
+
+    def read(image: Any) -> Task | None:
+        return _task(image, wish, sizes.get(image.objgen), image.objgen in tied, ctx.limits.max_pixels)
+
     with ThreadPoolExecutor(ctx.threads) as pool:
-        waiting: deque[tuple[Any, Future[Coded | None]]] = deque()
-        for number, image in enumerate(images):
-            ctx.check()
-            task = _task(image, wish, sizes.get(image.objgen), image.objgen in tied, ctx.limits.max_pixels)
-            alone = task is not None and task.width * task.height > _SHARING
-            while waiting and (alone or len(waiting) > ctx.threads):
-                _put(report, *waiting.popleft())
-            if task is not None:
-                waiting.append((image, pool.submit(_candidates.best, task)))
-            if alone:
-                _put(report, *waiting.popleft())
-            ctx.progress(5 + 75 * number / len(images), f"picture {number + 1} of {len(images)}")
-        while waiting:
-            ctx.check()
-            _put(report, *waiting.popleft())
+        try:
+            for image, coded in _coded(images, read, pool, ctx):
+                kind = _kind(image)
+                if _put(report, image, coded) and image.objgen in walk.pages:
+                    report.pages.setdefault(f"{kind} {_kind(image)}", walk.pages[image.objgen])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # so that only what is being worked on is waited for
+            raise
     return report
+
+
+def _coded(
+    images: list[Any], read: Callable[[Any], Task | None], pool: ThreadPoolExecutor, ctx: Context
+) -> Iterator[tuple[Any, Coded | None]]:
+    """Yield each picture with what was made of it; a few are in memory at a time, and large ones alone."""
+    waiting: deque[tuple[Any, Future[Coded | None]]] = deque()
+    for number, image in enumerate(images):
+        ctx.progress(5 + 75 * number / len(images), f"picture {number + 1} of {len(images)}")
+        task = read(image)
+        if task is None:
+            continue
+        alone = task.width * task.height > _SHARING
+        while waiting and (alone or len(waiting) > ctx.threads):
+            yield _first(waiting, ctx)
+        if alone:
+            vips(ctx.threads)
+        waiting.append((image, pool.submit(_candidates.best, task)))
+        if alone:
+            yield _first(waiting, ctx)
+            vips(1)
+    while waiting:
+        yield _first(waiting, ctx)
+
+
+def _first(waiting: "deque[tuple[Any, Future[Coded | None]]]", ctx: Context) -> tuple[Any, Coded | None]:
+    """Wait for the picture that is first, and look meanwhile whether the job is to stop."""
+    image, work = waiting.popleft()
+    while not wait([work], _HEARTBEAT).done:
+        ctx.check()
+    ctx.check()
+    return image, work.result()
+
+
+def _kind(image: Any) -> str:
+    """Return what a picture is for whoever shows it: what may go wrong with one goes wrong with all of its kind."""
+    import pikepdf
+
+    space = image.get("/ColorSpace")
+    names = (space[0], space[1]) if isinstance(space, pikepdf.Array) and len(space) > 1 else (space,)
+    called = [str(name) if isinstance(name, pikepdf.Name) else "" for name in names]
+    marks = [key for key in ("/Decode", "/ImageMask", "/Mask", "/SMask", "/DecodeParms") if key in image]
+    filters = [name for name, _ in _filters.chain(image)]
+    return " ".join([*filters, *called, *marks, str(image.get("/BitsPerComponent"))])
 
 
 def _is_calibrated(pdf: "pikepdf.Pdf") -> bool:
@@ -184,7 +240,7 @@ def _task(image: Any, wish: Wish, painted: tuple[float, float] | None, tied: boo
         data, last = (data[:packed] if data is not None and len(data) >= packed else None), ("", {})
     if data is None:
         return None
-    lossy = wish.lossy and not tied and bits > 1 and "/Decode" not in image and _may_lose(image, space)
+    lossy = wish.lossy and not tied and bits > 1 and _may_lose(image, space)
     return Task(
         data=data,
         filter=last[0],
@@ -211,8 +267,10 @@ def _numbers(parms: dict[str, Any]) -> dict[str, Any]:
 
 
 def _may_lose(image: Any, space: _Space) -> bool:
-    usual = space.components in (1, 3) if space.palette is None else len(space.palette) % 3 == 0
-    return usual and "/SMaskInData" not in image
+    usual = space.components in (1, 3, 4) if space.palette is None else len(space.palette) % 3 == 0
+    # Inks are often stored turned round, all of them, and then stay so.
+    turned = space.components == 4 and [float(edge) for edge in image.get("/Decode", [])] == [1, 0] * 4
+    return usual and "/SMaskInData" not in image and ("/Decode" not in image or turned)
 
 
 def _is_grey_space(image: Any) -> bool:
@@ -266,18 +324,17 @@ def _wanted(width: int, height: int, painted: tuple[float, float] | None, dpi: i
     return (across, down) if width > _ENOUGH * across or height > _ENOUGH * down else None
 
 
-def _put(report: Report, image: Any, work: "Future[Coded | None]") -> None:
-    """Put a picture back where that makes the file smaller."""
+def _put(report: Report, image: Any, coded: Coded | None) -> bool:
+    """Put a picture back where that makes the file smaller; return whether it does."""
     import pikepdf
 
-    coded = work.result()
-    before = len(image.read_raw_bytes())
     if coded is None:
-        return
+        return False
+    before = len(image.read_raw_bytes())
     parms = pikepdf.Dictionary({f"/{key.lstrip('/')}": value for key, value in coded.parms.items()})
     names = written_bytes(parms) - written_bytes(image.get("/DecodeParms"))
     if len(coded.data) + 2 * len(coded.palette) + names >= before:
-        return
+        return False
     shrunk = coded.size != (image.Width, image.Height)
     _set_space(image, coded)
     image.Width, image.Height = coded.size
@@ -287,6 +344,7 @@ def _put(report: Report, image: Any, work: "Future[Coded | None]") -> None:
     report.recompressed += 1
     report.downsampled += shrunk
     report.saved += before - len(coded.data)
+    return True
 
 
 def _set_space(image: Any, coded: Coded) -> None:

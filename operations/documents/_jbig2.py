@@ -1,4 +1,6 @@
-"""JBIG2 without loss: a picture of black and white as one generic region, ITU-T T.88, 6.2, as PDF embeds it.
+"""JBIG2 without loss: a picture of black and white as a generic region, ITU-T T.88, 6.2, as PDF embeds it.
+
+Where letters are repeated exactly, they are coded once, and the generic region holds the rest.
 
 Each pixel is coded in the context of sixteen around it that the decoder knows already. Contexts are worked out for the
 whole picture at once; rows that repeat the one above cost a single decision.
@@ -8,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _mq
+from mediamill.operations.documents import _jbig2_symbols, _mq
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,17 +43,46 @@ def encode(bits: "Bits") -> bytes:
         bits: Shape (height, width), 0 white and 1 black, as JBIG2 means them.
 
     Returns:
-        The embedded stream: a page and its one region, without file header.
+        The embedded stream: a page and its regions, without file header.
     """
     height, width = bits.shape
-    page = struct.pack(">4IBH", width, height, 0, 0, _LOSSLESS_PAGE, 0)
-    places = b"".join(struct.pack("2b", *place) for place in _ADAPTIVE)
-    region = struct.pack(">4IBB", width, height, 0, 0, 0, 0b1000) + places + _mq.encode(_CONTEXTS, _runs(bits))
-    return _segment(0, _PAGE_INFORMATION, page) + _segment(1, _IMMEDIATE_REGION, region)
+    page = _segment(0, _PAGE_INFORMATION, struct.pack(">4IBH", width, height, 0, 0, _LOSSLESS_PAGE, 0))
+    whole = page + _segment(1, _IMMEDIATE_REGION, _region(bits))
+    found = _jbig2_symbols.split(bits, _plain, _places())
+    if found is None:
+        return whole
+    where = struct.pack(">4IB", width, height, 0, 0, 0)
+    by_symbols = page + _segment(1, _jbig2_symbols.DICTIONARY, found.dictionary)
+    by_symbols += _segment(2, _jbig2_symbols.TEXT_REGION, where + found.text, refers=1)
+    if found.rest.any():
+        by_symbols += _segment(3, _IMMEDIATE_REGION, _region(found.rest))
+    return min(whole, by_symbols, key=len)
 
 
-def _segment(number: int, kind: int, data: bytes) -> bytes:
-    return struct.pack(">IBBBI", number, kind, 0, 1, len(data)) + data
+def _region(bits: "Bits") -> bytes:
+    height, width = bits.shape
+    return struct.pack(">4IBB", width, height, 0, 0, 0, 0b1000) + _places() + _mq.encode(_CONTEXTS, _runs(bits))
+
+
+def _places() -> bytes:
+    return b"".join(struct.pack("2b", *place) for place in _ADAPTIVE)
+
+
+def _segment(number: int, kind: int, data: bytes, refers: int | None = None) -> bytes:
+    count, to = (0, b"") if refers is None else (1 << 5, struct.pack("B", refers))
+    return struct.pack(">IBB", number, kind, count) + to + struct.pack(">BI", 1, len(data)) + data
+
+
+def _plain(bits: "Bits", first: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the decisions that code a picture of which no row is said to be repeated, contexts counted from `first`."""
+    import numpy as np
+
+    height, width = bits.shape
+    padded = np.zeros((height + 2, width + 2 * _MARGIN), np.uint16)
+    padded[2:, _MARGIN:-_MARGIN] = bits
+    for row in range(height):
+        for context, decision, count in _row(padded[row : row + 3], width):
+            yield first + context, decision, count
 
 
 def _runs(bits: "Bits") -> Iterator[tuple[int, int, int]]:

@@ -5,28 +5,31 @@ negative, gone, shifted, in another colour) shows in the mean of any block of pi
 the structural similarity.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
+from mediamill.operations.documents._colours import WEIGHTS
 from mediamill.operations.documents._open import open_pdf
+from mediamill.operations.images._vips import vips
 from mediamill.protocol.errors import MediaError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
-    Values = npt.NDArray[np.float64]
+    import pyvips
 
 Mode = Literal["off", "sample", "all"]
 
 _SAMPLED = 8
+"""The most pages of a sample; where it is known what changed, the square root of their number is enough."""
+
 _SIDE = 640
-_BLOCK = 8
-_WINDOW = 8
+_WINDOW, _STEP = 8, 2
+"""Side of the windows that are compared, and how far each is from the next; overlapping as they do, none of what
+fills a window falls between two."""
+
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
@@ -59,7 +62,15 @@ class Verdict(Struct, frozen=True):
 
 
 def compare(
-    before: bytes, after: bytes, *, password: str, mode: Mode, tolerance: Tolerance, check: Callable[[], None]
+    before: bytes,
+    after: bytes,
+    *,
+    password: str,
+    mode: Mode,
+    tolerance: Tolerance,
+    check: Callable[[], None],
+    changed: Collection[int] = (),
+    grey: bool = False,
 ) -> Verdict:
     """Say whether a document may stand for another.
 
@@ -70,8 +81,12 @@ def compare(
         mode: Which pages are rendered and read; `off` reopens the document and counts its pages.
         tolerance: How far pages may differ.
         check: Called between pages; raises where the job is to stop.
+        changed: Pages that show every kind of change there is; they come first in a sample.
+        grey: Whether the pages' greys are compared, instead of their colours.
     """
     import pypdfium2
+
+    vips(1)
 
     try:
         with open_pdf(before, password) as one, open_pdf(after, password) as other:
@@ -86,21 +101,30 @@ def compare(
             closing(pypdfium2.PdfDocument(before, password=password or None)) as one,
             closing(pypdfium2.PdfDocument(after, password=password or None)) as other,
         ):
-            return _compare_pages(one, other, mode, tolerance, check)
+            return _compare_pages(
+                one, other, _numbers(len(one), mode, changed), tolerance, check, _greys if grey else _render
+            )
     except pypdfium2.PdfiumError as error:
         return Verdict(f"it cannot be rendered: {error}")
 
 
-def _compare_pages(one: Any, other: Any, mode: Mode, tolerance: Tolerance, check: Callable[[], None]) -> Verdict:
+def _compare_pages(
+    one: Any,
+    other: Any,
+    numbers: list[int],
+    tolerance: Tolerance,
+    check: Callable[[], None],
+    render: "Callable[[Any, int], pyvips.Image]",
+) -> Verdict:
     if len(one) != len(other):
         return Verdict(f"it has {len(other)} pages instead of {len(one)}")
-    worst, numbers = 1.0, _numbers(len(one), mode)
+    worst = 1.0
     for index, number in enumerate(numbers):
         check()
         with closing(one[number]) as left, closing(other[number]) as right:
             if _text(left) != _text(right):
                 return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst)
-            similarity, block = difference(_render(left, tolerance.dpi), _render(right, tolerance.dpi))
+            similarity, block = difference(render(left, tolerance.dpi), render(right, tolerance.dpi))
         worst = min(worst, similarity)
         if similarity < tolerance.similarity or block > tolerance.block:
             found = f"similarity {similarity:.3f}, block difference {block:.0f}"
@@ -108,10 +132,15 @@ def _compare_pages(one: Any, other: Any, mode: Mode, tolerance: Tolerance, check
     return Verdict(None, len(numbers), worst)
 
 
-def _numbers(pages: int, mode: Mode) -> list[int]:
-    if mode == "all" or pages <= _SAMPLED:
+def _numbers(pages: int, mode: Mode, changed: Collection[int]) -> list[int]:
+    """Return the pages to be compared, from 0: in a sample one of each kind of change, and others, evenly spread."""
+    if mode == "all" or pages == 1:
         return list(range(pages))
-    return sorted({round(index * (pages - 1) / (_SAMPLED - 1)) for index in range(_SAMPLED)})
+    chosen = set(sorted(changed)[:_SAMPLED])
+    spread = min(_SAMPLED, math.ceil(math.sqrt(pages)) if changed else pages)
+    even = [round(index * (pages - 1) / (spread - 1)) for index in range(spread)]
+    chosen.update([number for number in even if number not in chosen][: max(0, spread - len(chosen))])
+    return sorted(chosen)
 
 
 def _text(page: Any) -> tuple[str, tuple[tuple[float, ...], ...]]:
@@ -121,53 +150,57 @@ def _text(page: Any) -> tuple[str, tuple[tuple[float, ...], ...]]:
         return text.get_text_range(), tuple(tuple(round(edge, 1) for edge in box) for box in boxes)
 
 
-def _render(page: Any, dpi: int) -> "Pixels":
+def _render(page: Any, dpi: int) -> "pyvips.Image":
     width, height = page.get_size()
     scale = min(_SIDE / max(width, height, 1.0), dpi / 72)
-    with closing(page.render(scale=scale, may_draw_forms=True)) as bitmap:
-        pixels: Pixels = bitmap.to_numpy()[:, :, :3].copy()
-    return pixels
+    with closing(page.render(scale=scale, may_draw_forms=True, prefer_bgrx=True)) as bitmap:
+        across = bitmap.stride // bitmap.n_channels
+        whole = vips().Image.new_from_memory(bitmap.buffer, across, bitmap.height, bitmap.n_channels, "uchar")
+        return whole.crop(0, 0, bitmap.width, bitmap.height)[0:3].copy_memory()
 
 
-def difference(one: "Pixels", other: "Pixels") -> tuple[float, float]:
+def _greys(page: Any, dpi: int) -> "pyvips.Image":
+    """Return a page's greys, as three equal bands."""
+    blue, green, red = _render(page, dpi).bandsplit()
+    greys = sum(weight * band for weight, band in zip(WEIGHTS, (red, green, blue), strict=True)).rint().cast("uchar")
+    return greys.bandjoin([greys, greys]).copy_memory()
+
+
+def difference(one: "pyvips.Image", other: "pyvips.Image") -> tuple[float, float]:
     """Return how alike two renderings are.
 
     Args:
-        one: Shape (height, width, 3).
+        one: Three bands of 8 bits.
         other: Likewise.
 
     Returns:
         The mean structural similarity (Wang et al. 2004, uniform windows, luma) and the largest difference between
         the means of two blocks, in any channel. Renderings of different sizes are not alike at all.
     """
-    import numpy as np
-
-    if one.shape != other.shape:
+    if (one.width, one.height) != (other.width, other.height):
         return 0.0, 255.0
-    if np.array_equal(one, other):
+    apart = (one - other).copy_memory()
+    if apart.abs().max() == 0:
         return 1.0, 0.0
-    left, right = one.astype(np.float64), other.astype(np.float64)
-    block = max(float(np.abs(_means(left[..., c] - right[..., c], _BLOCK)).max()) for c in range(3))
-    return _similarity(left.mean(axis=2), right.mean(axis=2)), block
+    block = float(_means(apart).abs().max())
+    return _similarity(one.cast("float").bandmean(), other.cast("float").bandmean()), block
 
 
-def _means(values: "Values", side: int) -> "Values":
-    """Return the mean of each window of `side` x `side`, at every place; of the whole where it is smaller."""
-    import numpy as np
+def _means(values: "pyvips.Image") -> "pyvips.Image":
+    """Return the mean of windows, at every second place; what is smaller than one is repeated."""
+    if min(values.width, values.height) < _WINDOW:
+        across, down = (math.ceil(_WINDOW / side) for side in (values.width, values.height))
+        values = values.replicate(across, down)
+    count = _WINDOW // _STEP
+    coarse = values.cast("float").shrink(_STEP, _STEP)
+    means = coarse.convsep(vips().Image.new_from_array([[1] * count], scale=count), precision="float")
+    edge = count // 2
+    return means.crop(edge, edge, means.width - count + 1, means.height - count + 1)
 
-    rows, columns = min(side, values.shape[0]), min(side, values.shape[1])
-    total = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
-    total[1:, 1:] = values.cumsum(0).cumsum(1)
-    sums = total[rows:, columns:] - total[:-rows, columns:] - total[rows:, :-columns] + total[:-rows, :-columns]
-    means: Values = sums / (rows * columns)
-    return means
 
-
-def _similarity(one: "Values", other: "Values") -> float:
-    mean_one, mean_other = _means(one, _WINDOW), _means(other, _WINDOW)
-    spread_one = _means(one * one, _WINDOW) - mean_one**2
-    spread_other = _means(other * other, _WINDOW) - mean_other**2
-    together = _means(one * other, _WINDOW) - mean_one * mean_other
-    top = (2 * mean_one * mean_other + _C1) * (2 * together + _C2)
-    bottom = (mean_one**2 + mean_other**2 + _C1) * (spread_one + spread_other + _C2)
-    return float((top / bottom).mean())
+def _similarity(one: "pyvips.Image", other: "pyvips.Image") -> float:
+    means = _means(one.bandjoin([other, one * one + other * other, one * other])).copy_memory()
+    left, right, squares, product = means.bandsplit()
+    both, apart = 2 * left * right, left * left + right * right
+    top = (both + _C1) * (2 * product - both + _C2)
+    return float((top / ((apart + _C1) * (squares - apart + _C2))).avg())

@@ -32,10 +32,13 @@ class Walk:
 
     Attributes:
         sizes: The largest size each picture is painted at, in inches, by its object.
+        pages: The first page that paints it, counted from 0.
     """
 
     def __init__(self, check: Callable[[], None]) -> None:
         self.sizes: dict[Key, tuple[float, float]] = {}
+        self.pages: dict[Key, int] = {}
+        self._page = 0
         self._check = check
         self._steps = 0
         self._open: set[Key] = set()
@@ -47,7 +50,7 @@ class Walk:
         import pikepdf
 
         self._pdf = pdf
-        for page in pdf.pages:
+        for self._page, page in enumerate(pdf.pages):
             self._check()
             unit = float(page.obj.get("/UserUnit", 1)) / 72
             base: Matrix = (unit, 0.0, 0.0, unit, 0.0, 0.0)
@@ -139,6 +142,7 @@ class Walk:
         a, b, c, d = matrix[:4]
         width, height = math.hypot(a, b), math.hypot(c, d)
         for key in {image.objgen, *(image[mask].objgen for mask in ("/SMask", "/Mask") if mask in image)}:
+            self.pages.setdefault(key, self._page)
             before = self.sizes.get(key, (0.0, 0.0))
             self.sizes[key] = max(before[0], width), max(before[1], height)
 

@@ -42,12 +42,16 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
     image_quality: (
         Annotated[int, Meta(ge=1, le=100, description="JPEG quality of pictures, in place of the preset's.")] | None
     ) = None
+    grayscale: Annotated[
+        bool,
+        Meta(description="Make all colours grey; what cannot be converted keeps its own and is named in metadata."),
+    ] = False
     remove_metadata: Annotated[
         bool, Meta(description="Take out title, author, dates, XMP and what programs left about themselves.")
     ] = False
     linearize: Annotated[bool, Meta(description="Lay it out so that the first page shows early on the web.")] = False
     password: Annotated[str, Meta(max_length=1024, description="Of an encrypted document.")] | None = None
-    subset_fonts: Annotated[bool, Meta(description="Cut embedded TrueType fonts down to the glyphs used.")] = True
+    subset_fonts: Annotated[bool, Meta(description="Cut TrueType and CFF fonts down to the glyphs used.")] = True
     allow_breaking_signatures: Annotated[
         bool, Meta(description="Work on signed documents, too; their signatures are then no longer valid.")
     ] = False
@@ -109,8 +113,9 @@ def _settings(params: Params) -> _compress.Settings:
     return _compress.Settings(
         dpi=params.image_dpi or (preset.dpi if preset else 0),
         quality=params.image_quality or (preset.quality if preset else 0),
-        tolerance=preset.tolerance if preset else _compress.EXACT,
+        tolerance=preset.tolerance if preset else _compress.GREY if params.grayscale else _compress.EXACT,
         lossy=preset is not None,
+        grayscale=params.grayscale,
         linearize=params.linearize,
         remove_metadata=params.remove_metadata,
         break_signatures=params.allow_breaking_signatures,

@@ -58,44 +58,140 @@ class Decoder:
             self.a, self.c, self.count = self.a << 1, self.c << 1, self.count - 1
         return found
 
+    def bits(self, pixel, width, height, moved, repeating):
+        """Decode a generic region of template 0, as 6.2.5 says; the context of a pixel is asked for by `pixel`."""
+        repeats, rows = 0, [[0] * width, [0] * width]
+        for _ in range(height):
+            if repeating:
+                repeats ^= self.decision(0x9B25)
+            if repeats:
+                rows.append(rows[-1])
+                continue
+            row = [0] * width
+            above, higher = rows[-1], rows[-2]
+            by_row = {0: row, -1: above, -2: higher}
+            for x in range(width):
+                places = [(x - 1, row), (x - 2, row), (x - 3, row), (x - 4, row), (x + moved[0], by_row[moved[1]])]
+                places += [(x + step, above) for step in (2, 1, 0, -1, -2)]
+                places += [(x + moved[2], by_row[moved[3]]), (x + moved[4], by_row[moved[5]])]
+                places += [(x + step, higher) for step in (1, 0, -1)] + [(x + moved[6], by_row[moved[7]])]
+                context = sum(pixel(*place) << bit for bit, place in enumerate(places))
+                row[x] = self.decision(context)
+            rows.append(row)
+        return np.array(rows[2:], np.uint8).reshape(height, width)
+
+    def integer(self, procedure):
+        """Decode an integer by annex A.2, None where it is out of band."""
+        before = 1
+
+        def bit():
+            nonlocal before
+            found = self.decision((procedure, before))
+            before = before << 1 | found if before < 256 else ((before << 1 | found) & 511) | 256
+            return found
+
+        sign = bit()
+        ranges = [(2, 0), (4, 4), (6, 20), (8, 84), (12, 340), (32, 4436)]
+        while len(ranges) > 1 and bit():
+            ranges.pop(0)
+        width, offset = ranges[0]
+        value = offset + sum(bit() << place for place in reversed(range(width)))
+        return (-value if value else None) if sign else value
+
+
+def within(across, row):
+    return row[across] if 0 <= across < len(row) else 0
+
+
+def segments(stream):
+    """Yield the type, the segments referred to, and the data of each segment."""
+    at, count = 0, 0
+    while at < len(stream):
+        number, kind, refers = struct.unpack_from(">IBB", stream, at)
+        assert number == count
+        to = list(stream[at + 6 : at + 6 + (refers >> 5)])
+        at += 6 + len(to)
+        page, size = struct.unpack_from(">BI", stream, at)
+        assert page == 1
+        yield kind, to, stream[at + 5 : at + 5 + size]
+        at, count = at + 5 + size, count + 1
+
+
+def generic(data, width, height):
+    assert struct.unpack_from(">4IB", data) == (width, height, 0, 0, 0)
+    assert data[17] == 0b1000
+    return Decoder(data[26:]).bits(within, width, height, struct.unpack_from("8b", data, 18), True)
+
+
+def dictionary(data):
+    """Decode a symbol dictionary (6.5.5)."""
+    assert data[:2] == bytes(2)
+    moved, (exported, new) = struct.unpack_from("8b", data, 2), struct.unpack_from(">II", data, 10)
+    decoder, symbols, height = Decoder(data[18:]), [], 0
+    while len(symbols) < new:
+        height, width = height + decoder.integer("height"), 0
+        while (step := decoder.integer("width")) is not None:
+            width += step
+            symbols.append(decoder.bits(within, width, height, moved, False))
+    assert (decoder.integer("export"), decoder.integer("export")) == (0, exported) == (0, new)
+    return symbols
+
+
+def text(data, width, height, symbols):
+    """Decode a text region (6.4.5) of symbols placed by their lower left corners."""
+    assert struct.unpack_from(">4IBH", data) == (width, height, 0, 0, 0, 0)
+    (left,) = struct.unpack_from(">I", data, 19)
+    decoder, picture = Decoder(data[23:]), np.zeros((height, width), np.uint8)
+    size, row, first = (len(symbols) - 1).bit_length(), -decoder.integer("strip"), 0
+    while left:
+        row += decoder.integer("strip")
+        first += decoder.integer("first")
+        here = first
+        while True:
+            name = 1
+            for _ in range(size):
+                name = name << 1 | decoder.decision(("name", name))
+            symbol = symbols[name - (1 << size)]
+            tall, wide = symbol.shape
+            picture[row - tall + 1 : row + 1, here : here + wide] |= symbol
+            here, left = here + wide - 1, left - 1
+            step = decoder.integer("step")
+            if step is None:
+                break
+            here += step
+    return picture
+
 
 def decode(stream):
-    """Decode a page with one generic region of template 0, as 6.2.5 says."""
-    segments, at = [], 0
-    while at < len(stream):
-        number, kind, refers, page, size = struct.unpack_from(">IBBBI", stream, at)
-        assert (number, refers, page) == (len(segments), 0, 1)
-        segments.append((kind, stream[at + 11 : at + 11 + size]))
-        at += 11 + size
-    (first, page), (second, region) = segments
-    assert (first, second) == (48, 39)
+    """Decode a page: a generic region, or symbols, their text, and what is left."""
+    (first, _, page), *others = segments(stream)
+    assert first == 48
     width, height = struct.unpack_from(">II", page)
-    assert struct.unpack_from(">4IB", region) == (width, height, 0, 0, 0)
-    assert region[17] == 0b1000
-    moved = struct.unpack_from("8b", region, 18)
-    decoder, repeats = Decoder(region[26:]), 0
-    rows = [[0] * width, [0] * width]
+    picture, symbols = np.zeros((height, width), np.uint8), []
+    for kind, refers, data in others:
+        if kind == 0:
+            symbols = dictionary(data)
+        elif kind == 6:
+            assert refers == [1]
+            picture |= text(data, width, height, symbols)
+        else:
+            assert kind == 39
+            picture |= generic(data, width, height)
+    return picture
 
-    def pixel(across, row):
-        return row[across] if 0 <= across < width else 0
 
-    for _ in range(height):
-        repeats ^= decoder.decision(0x9B25)
-        if repeats:
-            rows.append(rows[-1])
-            continue
-        row = [0] * width
-        above, higher = rows[-1], rows[-2]
-        by_row = {0: row, -1: above, -2: higher}
-        for x in range(width):
-            places = [(x - 1, row), (x - 2, row), (x - 3, row), (x - 4, row), (x + moved[0], by_row[moved[1]])]
-            places += [(x + step, above) for step in (2, 1, 0, -1, -2)]
-            places += [(x + moved[2], by_row[moved[3]]), (x + moved[4], by_row[moved[5]])]
-            places += [(x + step, higher) for step in (1, 0, -1)] + [(x + moved[6], by_row[moved[7]])]
-            context = sum(pixel(*place) << bit for bit, place in enumerate(places))
-            row[x] = decoder.decision(context)
-        rows.append(row)
-    return np.array(rows[2:], np.uint8).reshape(height, width)
+def letters(noise=0.0):
+    """Return lines of letters that a program set: each the same wherever it comes."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.new("L", (460, 150), 255)
+    font, pen = ImageFont.load_default(20), ImageDraw.Draw(picture)
+    for row, line in enumerate(("the quick brown fox jumps over", "the lazy dog, and the other", "fox: jumps; i = j?")):
+        for at, letter in enumerate(line):
+            pen.text((6 + 14 * at, 8 + 40 * row), letter, font=font, fill=0)
+    pen.line((0, 140, 459, 100), fill=0)
+    bits = (np.asarray(picture) < 128).astype(np.uint8)
+    return bits ^ (np.random.default_rng(5).random(bits.shape) < noise).astype(np.uint8)
 
 
 def pictures():
@@ -115,6 +211,8 @@ def pictures():
         "halftone": ((x % 4) * (y % 4) < 3 + x / 20).astype(np.uint8),
         "disc": ((x - 45) ** 2 + (y - 30) ** 2 < 600).astype(np.uint8),
         "text": text,
+        "letters": letters(),
+        "dirty-letters": letters(0.002),
     }
 
 
@@ -178,3 +276,39 @@ def test_it_is_smaller_than_fax(tmp_path):
     coded = _jbig2.encode(bits)
     assert (decode(coded) == bits).all()
     assert len(coded) < 0.7 * len(fax.getvalue())
+
+
+def test_letters_that_come_again_are_coded_once():
+    clean, dirty = _jbig2.encode(letters()), _jbig2.encode(letters(0.02))
+    assert [kind for kind, _, _ in segments(clean)] == [48, 0, 6, 39]
+    assert [kind for kind, _, _ in segments(dirty)] == [48, 39]
+    page = np.tile(letters(), (5, 1))
+    assert len(_jbig2.encode(page)) < 0.6 * len(_jbig2._region(page))
+
+
+def test_a_single_symbol_needs_no_name():
+    noise = np.random.default_rng(11)
+    dots, shape = np.zeros((300, 400), np.uint8), noise.integers(0, 2, (17, 17), np.uint8)
+    shape[::2] = shape[:, ::2] = 1
+    for y in range(4, 270, 24):
+        for x in range(4, 360, 32):
+            dots[y : y + 17, x + int(noise.integers(9)) :][:, :17] = shape
+    coded = _jbig2.encode(dots)
+    assert [kind for kind, _, _ in segments(coded)] == [48, 0, 6]
+    assert (decode(coded) == dots).all()
+
+
+def test_marks_are_connected_at_corners_and_complete():
+    from mediamill.operations.documents import _jbig2_symbols
+
+    bits = letters(0.01)
+    found = _jbig2_symbols.marks(bits)
+    again = np.zeros_like(bits)
+    for mark in found:
+        (height, width), pixels = mark.size, np.frombuffer(mark.bits, np.uint8)
+        part = again[mark.top : mark.top + height, mark.left : mark.left + width]
+        assert not (part & pixels.reshape(mark.size)).any()
+        part |= pixels.reshape(mark.size)
+    assert np.array_equal(again, bits)
+    corner = np.array([[1, 0, 0, 1], [0, 1, 1, 0], [0, 0, 0, 0], [1, 0, 0, 1]], np.uint8)
+    assert sorted(mark.size for mark in _jbig2_symbols.marks(corner)) == [(1, 1), (1, 1), (2, 4)]

@@ -1,0 +1,135 @@
+"""Compact fonts (CFF) cut down to the glyphs that are used: how each is found stays what it was.
+
+Glyphs are found by their names, by their CIDs, or, in fonts without CIDs that a composite font uses, by their numbers;
+those that are found by number stay where they are and lose their outlines.
+"""
+
+import io
+import struct
+from types import SimpleNamespace
+from typing import Any
+
+_NOTDEF = ".notdef"
+
+
+class Unreadable(Exception):
+    """A font is not one that can be cut."""
+
+
+def cut(data: bytes, *, cids: set[int], codes: set[int], names: set[str]) -> tuple[bytes, list[str]]:
+    """Return a font with only the glyphs that are used, and their names.
+
+    Args:
+        data: A CFF font.
+        cids: Character identifiers that a composite font shows.
+        codes: Codes that simple fonts show, whose glyphs are kept, by whichever usual encoding they are found.
+        names: Names of glyphs that simple fonts give to codes.
+
+    Raises:
+        Unreadable: It cannot be read, or would not be the same.
+    """
+    try:
+        whole = _read(data)
+        kept = _kept(whole, cids, codes, names)
+        smaller = _subset(data, kept, by_number=bool(cids) and not hasattr(whole, "ROS"))
+        if not _is_same(whole, _read(smaller), kept, codes):
+            raise Unreadable
+    except _damage() as error:
+        raise Unreadable from error
+    return smaller, sorted(kept - {_NOTDEF})
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """Return what is raised for fonts that are not as they have to be."""
+    from fontTools.ttLib import TTLibError
+
+    return TTLibError, KeyError, ValueError, AssertionError, AttributeError, IndexError, TypeError, struct.error
+
+
+def _table(data: bytes) -> Any:
+    from fontTools.ttLib import TTFont, newTable
+
+    font = TTFont(sfntVersion="OTTO", recalcBBoxes=False, recalcTimestamp=False)
+    table: Any = newTable("CFF ")
+    table.decompile(data, font)
+    font["CFF "] = table
+    return table
+
+
+def _read(data: bytes) -> Any:
+    """Return the one font there is in CFF data."""
+    table = _table(data)
+    if len(table.cff.fontNames) != 1 or table.cff.major != 1:
+        raise Unreadable
+    return table.cff[0]
+
+
+def _kept(font: Any, cids: set[int], codes: set[int], names: set[str]) -> set[str]:
+    order = font.charset
+    if hasattr(font, "ROS"):
+        wanted = {f"cid{cid:05d}" for cid in cids}
+        if codes:
+            raise Unreadable
+    else:
+        wanted = {order[cid] for cid in cids if cid < len(order)} | names
+        wanted |= {table[code] for table in _encodings(font) for code in codes if code < len(table)}
+    return {_NOTDEF, *(name for name in order if name in wanted)}
+
+
+def _encodings(font: Any) -> list[list[str]]:
+    """Return what codes may mean: in the font's own encoding, and in those that documents name."""
+    from fontTools.agl import UV2AGL
+    from fontTools.encodings.StandardEncoding import StandardEncoding
+
+    found: list[list[str]] = [StandardEncoding]
+    for codec in ("cp1252", "mac_roman", "latin-1"):
+        letters = [bytes([code]).decode(codec, "ignore") for code in range(256)]
+        found.append([str(UV2AGL.get(ord(letter), _NOTDEF)) if letter else _NOTDEF for letter in letters])
+    own = getattr(font, "Encoding", None)
+    return [*found, own] if isinstance(own, list) else found
+
+
+def _subset(data: bytes, kept: set[str], *, by_number: bool) -> bytes:
+    from fontTools import subset
+
+    table = _table(data)
+    font = table.cff[0]
+    order = list(font.charset)
+    options = subset.Options(retain_gids=by_number, hinting=True, desubroutinize=False, notdef_outline=True)
+    plan = SimpleNamespace(glyphs=set(kept), glyphs_emptied=set(), options=options, orig_glyph_order=order)
+    table.closure_glyphs(plan)
+    kept |= plan.glyphs
+    if by_number:
+        plan.glyphs_emptied = set(order) - plan.glyphs
+    own = getattr(font, "Encoding", None)
+    table.subset_glyphs(plan)
+    if isinstance(own, list):
+        font.Encoding = [name if name in kept else _NOTDEF for name in own]
+    table.prune_post_subset(None, options)
+    target = io.BytesIO()
+    table.cff.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
+    return target.getvalue()
+
+
+def _is_same(whole: Any, smaller: Any, kept: set[str], codes: set[int]) -> bool:
+    """Return whether all that is used is found in the same ways, with the same outlines and widths."""
+    keys = ("ROS", "FontMatrix", "CharstringType", "FontBBox")
+    if any(getattr(whole, key, None) != getattr(smaller, key, None) for key in keys):
+        return False
+    own, other = getattr(whole, "Encoding", None), getattr(smaller, "Encoding", None)
+    if isinstance(own, list) and isinstance(other, list):
+        if any(own[code] != other[code] for code in codes if own[code] in kept):
+            return False
+    elif own != other:
+        return False
+    if not hasattr(whole, "ROS") and len(whole.charset) == len(smaller.charset) and whole.charset != smaller.charset:
+        return False
+    return all(_drawn(whole, name) == _drawn(smaller, name) for name in kept)
+
+
+def _drawn(font: Any, name: str) -> Any:
+    from fontTools.pens.recordingPen import RecordingPen
+
+    pen, glyph = RecordingPen(), font.CharStrings[name]
+    glyph.draw(pen)
+    return pen.value, glyph.width

@@ -1,0 +1,283 @@
+"""A document's colours made grey: content streams, pictures, shadings, groups, annotations and outlines.
+
+The grey of a colour is the luma of what a reader shows. What cannot be converted keeps its colours and is named.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from mediamill.operations.documents import _filters, _grey_images
+from mediamill.operations.documents._colours import STEPS, Colours, grey_of
+from mediamill.operations.documents._grey_content import Content
+from mediamill.operations.documents._grey_spaces import resolve
+from mediamill.operations.documents._open import DocumentFacts
+from mediamill.operations.images._vips import vips
+
+if TYPE_CHECKING:
+    import pikepdf
+
+_MAX_CONTENT_BYTES = 64 << 20
+_DEVICES = {3: "/DeviceRGB", 4: "/DeviceCMYK"}
+_BLENDED = ("/Normal", "/Compatible", "/None")
+_WHOLE = 65535
+_NEAR_LINE = 1.2 / 255
+"""How far a shading's greys may be from a line to be one: what rounding makes."""
+
+Kept = Counter[str]
+
+
+def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Callable[[], None]) -> dict[str, int]:
+    """Make a document grey.
+
+    Args:
+        pdf: The document, changed in place.
+        facts: What it is.
+        max_pixels: Of a picture, above which it keeps its colours.
+        check: Called between objects; raises where the job is to stop.
+
+    Returns:
+        What kept its colours, and how many of each.
+    """
+    kept, colours = Kept(), Colours(pdf)
+    holders = [*_dictionaries(pdf, check)]
+    _streams(pdf, holders, Content(pdf, colours, max_pixels), kept, check)
+    for image in [one for one in pdf.objects if _is_image(one)]:
+        check()
+        try:
+            _grey_images.convert(pdf, image, colours, max_pixels)
+        except _grey_images.Kept as reason:
+            kept[str(reason)] += 1
+        except _unreadable():
+            kept["pictures that cannot be read"] += 1
+    for holder in holders:
+        check()
+        try:
+            _shading(pdf, holder, colours, kept)
+            _backdrop(holder, colours)
+            _annotation(holder, colours)
+        except _unreadable():
+            kept["entries that cannot be read"] += 1
+    for holder in holders:
+        _group(holder, kept)
+    _appearances(pdf, holders, colours, max_pixels, kept)
+    if facts.pdfa and "/OutputIntents" not in pdf.Root:
+        _say_what_grey_means(pdf)
+    return dict(kept)
+
+
+def _say_what_grey_means(pdf: "pikepdf.Pdf") -> None:
+    """Name sRGB as what a document is made for: PDF/A allows the grey of devices only where that is said."""
+    import pikepdf
+
+    profile = pikepdf.Stream(pdf, vips().Operation.call("profile_load", "srgb"), N=3)
+    intent = pikepdf.Dictionary(
+        Type=pikepdf.Name.OutputIntent,
+        S=pikepdf.Name("/GTS_PDFA1"),
+        OutputConditionIdentifier=pikepdf.String("sRGB"),
+        DestOutputProfile=pdf.make_indirect(profile),
+    )
+    pdf.Root.OutputIntents = pikepdf.Array([pdf.make_indirect(intent)])
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """Return what is raised where a document's own objects are not what they have to be."""
+    import pikepdf
+    import pypdfium2
+
+    return pikepdf.PdfError, pypdfium2.PdfiumError, ValueError, TypeError, AttributeError, KeyError, IndexError
+
+
+def _is_image(thing: Any) -> bool:
+    import pikepdf
+
+    return isinstance(thing, pikepdf.Stream) and thing.get("/Subtype") == pikepdf.Name.Image
+
+
+def _streams(pdf: "pikepdf.Pdf", holders: list[Any], content: Content, kept: Kept, check: Callable[[], None]) -> None:
+    for holder, resources, is_page in [*_contents(pdf, holders)]:
+        check()
+        try:
+            data = _joined(holder.get("/Contents") if is_page else holder)
+            made = content.rewritten(data, resources, begins_grey=is_page)
+        except _unreadable():
+            kept["content that cannot be read"] += 1
+            continue
+        if made is not None and is_page:
+            import pikepdf
+
+            holder.Contents = pdf.make_indirect(pikepdf.Stream(pdf, made))
+        elif made is not None:
+            holder.write(made)
+    kept.update(content.kept)
+
+
+def _joined(content: Any) -> bytes:
+    """Return content streams' bytes as one; raises ValueError where they cannot be decoded."""
+    import pikepdf
+
+    parts = []
+    for stream in content if isinstance(content, pikepdf.Array) else [] if content is None else [content]:
+        data = _filters.decoded(stream, _MAX_CONTENT_BYTES) if _filters.is_plain(_filters.chain(stream)) else None
+        if data is None:
+            raise ValueError("a content stream cannot be decoded")
+        parts.append(data)
+    return b"\n".join(parts)
+
+
+def _contents(pdf: "pikepdf.Pdf", holders: list[Any]) -> Iterator[tuple[Any, Any, bool]]:
+    """Yield all that has content, with its resources and whether it is a page.
+
+    A form without resources of its own takes those of what paints it.
+    """
+    import pikepdf
+
+    painted_by: dict[tuple[int, int], Any] = {}
+    others: list[tuple[Any, Any]] = []
+    for page in pdf.pages:
+        resources = page.obj.get("/Resources")
+        _note(resources, painted_by)
+        yield page.obj, resources, True
+    for thing in holders:
+        if isinstance(thing, pikepdf.Stream):
+            if thing.get("/Subtype") == pikepdf.Name.Form or thing.get("/PatternType") == 1:
+                others.append((thing, thing.get("/Resources")))
+                _note(thing.get("/Resources"), painted_by)
+        elif thing.get("/Subtype") == pikepdf.Name.Type3:
+            glyphs: Any = thing.get("/CharProcs", {})
+            others += [(glyph, thing.get("/Resources")) for glyph in glyphs.values()]
+            _note(thing.get("/Resources"), painted_by)
+    for thing, resources in others:
+        yield thing, painted_by.get(thing.objgen) if resources is None else resources, False
+
+
+def _note(resources: Any, painted_by: dict[tuple[int, int], Any]) -> None:
+    import pikepdf
+
+    if isinstance(resources, pikepdf.Dictionary):
+        named: Any = resources.get("/XObject", {})
+        for form in named.values():
+            painted_by.setdefault(form.objgen, resources)
+
+
+def _dictionaries(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> Iterator[Any]:
+    """Yield all dictionaries, also those that stand in other objects, and streams."""
+    import pikepdf
+
+    for thing in pdf.objects:
+        check()
+        left = [thing]
+        while left:
+            one = left.pop()
+            if isinstance(one, pikepdf.Array):
+                values: list[Any] = list(one)
+            elif isinstance(one, (pikepdf.Dictionary, pikepdf.Stream)):
+                yield one
+                values = [one[key] for key in one.keys()]  # noqa: SIM118
+            else:
+                continue
+            left += [value for value in values if isinstance(value, pikepdf.Object) and not value.is_indirect]
+
+
+def _shading(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> None:
+    """Give a shading of one variable a function of greys instead of its own."""
+    import pikepdf
+
+    if "/ShadingType" not in holder or "/ColorSpace" not in holder:
+        return
+    space = resolve(holder.ColorSpace, None)
+    if space.kind == "grey":
+        return
+    kind: Any = holder.ShadingType
+    if space.kind != "colour" or "/Function" not in holder or kind == 1:
+        kept["shadings of meshes or of two variables"] += 1
+        return
+    if kind > 3:  # a mesh: what goes in is told by the last pair of its Decode
+        one = pikepdf.Dictionary(ColorSpace=holder.ColorSpace, Function=holder.Function)
+        one.Domain = pikepdf.Array(list(holder.Decode)[-2:])
+    else:
+        one = holder
+    domain = [float(edge) for edge in one.get("/Domain", [0, 1])]
+    background = holder.get("/Background")
+    if background is not None:
+        holder.Background = _grey_array(background, space.value, colours)
+    holder.Function = _function(pdf, colours.steps(one), domain)
+    holder.ColorSpace = pikepdf.Name.DeviceGray
+
+
+def _function(pdf: "pikepdf.Pdf", steps: Any, domain: list[float]) -> Any:
+    import numpy as np
+    import pikepdf
+
+    line = np.linspace(steps[0], steps[-1], STEPS)
+    if np.abs(steps - line).max() <= _NEAR_LINE and domain == [0, 1]:
+        ends = {f"/C{at}": pikepdf.Array([round(float(steps[-at]), 4)]) for at in (0, 1)}
+        return pikepdf.Dictionary({"/FunctionType": 2, "/Domain": pikepdf.Array(domain), "/N": 1} | ends)
+    samples = np.rint(steps * _WHOLE).astype(">u2").tobytes()
+    table = pikepdf.Stream(pdf, samples, FunctionType=0, BitsPerSample=16, Size=pikepdf.Array([STEPS]))
+    table.Domain, table.Range = pikepdf.Array(domain), pikepdf.Array([0, 1])
+    return pdf.make_indirect(table)
+
+
+def _grey_array(values: Any, space: Any, colours: Colours) -> Any:
+    import pikepdf
+
+    (grey,) = colours.greys(space, [tuple(float(value) for value in values)])
+    return pikepdf.Array([round(grey, 4)])
+
+
+def _backdrop(holder: Any, colours: Colours) -> None:
+    """Give a soft mask's backdrop its grey."""
+    import pikepdf
+
+    if holder.get("/S") not in (pikepdf.Name.Luminosity, pikepdf.Name.Alpha) or "/BC" not in holder:
+        return
+    space = resolve(holder.G.get("/Group", pikepdf.Dictionary()).get("/CS"), holder.G.get("/Resources"))
+    if space.kind == "colour" and len(holder.BC) == space.components:
+        holder.BC = _grey_array(holder.BC, space.value, colours)
+
+
+def _group(holder: Any, kept: Kept) -> None:
+    """Let groups be blended in grey."""
+    import pikepdf
+
+    if holder.get("/S") == pikepdf.Name.Transparency and resolve(holder.get("/CS"), None).kind == "colour":
+        holder.CS = pikepdf.Name.DeviceGray
+    modes = holder.get("/BM")
+    for mode in modes if isinstance(modes, pikepdf.Array) else [] if modes is None else [modes]:
+        if str(mode) not in _BLENDED:
+            kept["greys are blended, instead of what was blended made grey"] += 1
+
+
+def _annotation(holder: Any, colours: Colours) -> None:
+    """Give annotations, and the titles of outlines, the greys of their colours."""
+    import pikepdf
+
+    if "/Subtype" in holder and "/Rect" in holder:
+        looks = holder.get("/MK")
+        ends = [(holder, "/C"), (holder, "/IC"), *((looks, key) for key in ("/BC", "/BG") if looks is not None)]
+        for one, key in ends:
+            values = one.get(key)
+            if isinstance(values, pikepdf.Array) and len(values) in _DEVICES:
+                one[key] = _grey_array(values, pikepdf.Name(_DEVICES[len(values)]), colours)
+    elif "/Title" in holder and isinstance(holder.get("/C"), pikepdf.Array) and len(holder.C) == 3:
+        grey = round(grey_of([float(value) for value in holder.C]), 4)
+        holder.C = pikepdf.Array([grey] * 3)
+
+
+def _appearances(pdf: "pikepdf.Pdf", holders: list[Any], colours: Colours, max_pixels: int, kept: Kept) -> None:
+    """Give the text that forms are filled in with the grey of its colour."""
+    import pikepdf
+
+    content = Content(pdf, colours, max_pixels)
+    for holder in holders:
+        given = holder.get("/DA")
+        if not isinstance(given, pikepdf.String):
+            continue
+        try:
+            made = content.rewritten(bytes(given), None, begins_grey=True)
+        except _unreadable():
+            kept["default appearances that cannot be read"] += 1
+            continue
+        if made is not None:
+            holder.DA = pikepdf.String(b" ".join(made.split()))

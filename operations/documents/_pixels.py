@@ -1,0 +1,171 @@
+"""Pictures that say the same in other bytes: equal ones made one, one colour one pixel, masks of nothing left out.
+
+Only what may be so is decoded: pictures that are described alike, and those packed as tightly as only one colour is.
+"""
+
+import hashlib
+import io
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mediamill.operations.documents import _dedupe, _filters
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pikepdf
+
+    Pixels = npt.NDArray[np.uint8]
+
+Key = tuple[int, int]
+
+_COMPONENTS = {
+    "/DeviceGray": 1,
+    "/CalGray": 1,
+    "/DeviceRGB": 3,
+    "/CalRGB": 3,
+    "/Lab": 3,
+    "/DeviceCMYK": 4,
+    "/Indexed": 1,
+}
+_MODES = {1: "L", 3: "RGB"}
+_CODING = ("/Filter", "/DecodeParms", "/Length", "/Metadata", "/Name", "/Type")
+_TIGHT = 50
+"""How many times smaller than its samples a picture is packed that may be of one colour."""
+
+_OPAQUE = 255
+
+
+def simplify(pdf: "pikepdf.Pdf", gone: set[Key], max_pixels: int, check: Callable[[], None], *, exactly: bool) -> int:
+    """Merge pictures of equal pixels, make those of one colour a pixel, and drop soft masks that hide nothing.
+
+    Args:
+        pdf: The document, changed in place.
+        gone: Objects nothing refers to any more; what is merged is added.
+        max_pixels: Of a picture, above which it is not decoded.
+        check: Called between pictures; raises where the job is to stop.
+        exactly: Whether every page has to render as it did: turned pictures do so only with their masks.
+
+    Returns:
+        How many pictures were found to be copies.
+    """
+    pictures = [one for one in pdf.objects if _is_picture(one, max_pixels) and one.objgen not in gone]
+    masks = {one.SMask.objgen for one in pictures if "/SMask" in one}
+    alike = defaultdict[bytes, list[Any]](list)
+    for picture in pictures:
+        check()
+        mask = picture.get("/SMask")
+        if not exactly and mask is not None and _is_opaque(mask):
+            del picture.SMask
+        if picture.objgen not in masks:
+            _make_tiny(picture)
+        alike[_described(picture)].append(picture)
+    same: dict[Key, Any] = {}
+    for group in alike.values():
+        same.update(_equal(group, check) if len(group) > 1 else {})
+    _dedupe.merge(pdf, same, gone, check)
+    return len(same)
+
+
+def _is_picture(thing: Any, max_pixels: int) -> bool:
+    import pikepdf
+
+    if not isinstance(thing, pikepdf.Stream) or thing.get("/Subtype") != pikepdf.Name.Image or "/F" in thing:
+        return False
+    sides: list[Any] = [thing.get("/Width"), thing.get("/Height")]
+    return all(isinstance(side, int) and side > 0 for side in sides) and math.prod(sides) <= max_pixels
+
+
+def _described(picture: Any) -> bytes:
+    """Return all that a picture says about itself but how it is coded."""
+    entries = ((str(key), value) for key, value in picture.items() if key not in _CODING)
+    return b" ".join(
+        key.encode() + b" " + _dedupe.written(value) for key, value in sorted(entries, key=lambda one: one[0])
+    )
+
+
+def _equal(group: list[Any], check: Callable[[], None]) -> dict[Key, Any]:
+    """Return those of pictures described alike that another one, which is smaller, can stand for."""
+    first: dict[bytes, Any] = {}
+    found: dict[Key, Any] = {}
+    for picture in sorted(group, key=lambda one: len(one.read_raw_bytes())):
+        check()
+        if not _dedupe.may_merge(picture):
+            continue
+        samples = _samples(picture)
+        if samples is None:
+            continue
+        original = first.setdefault(hashlib.sha256(samples).digest(), picture)
+        if original is not picture:
+            found[picture.objgen] = original
+    return found
+
+
+def _samples(picture: Any) -> bytes | None:
+    """Return a picture's samples, as PDF packs them; None where they cannot be told."""
+    filters, count = _filters.chain(picture), _components(picture)
+    width, height = int(picture.Width), int(picture.Height)
+    if filters and filters[-1][0] == _filters.DCT:
+        data = _filters.unwrapped(picture.read_raw_bytes(), filters, 4 * width * height + (1 << 20))
+        return None if data is None or filters[-1][1] else _jpeg(data, (width, height), count)
+    bits = 1 if picture.get("/ImageMask", False) is True else picture.get("/BitsPerComponent", 8)
+    if not _filters.is_plain(filters) or not count or bits not in (1, 2, 4, 8, 16):
+        return None
+    packed = (width * count * bits + 7) // 8 * height
+    found = _filters.decoded(picture, packed + 4096)
+    return found[:packed] if found is not None and len(found) >= packed else None
+
+
+def _jpeg(data: bytes, size: tuple[int, int], components: int) -> bytes | None:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
+            return picture.tobytes() if picture.size == size and picture.mode == _MODES.get(components) else None
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def _components(picture: Any) -> int:
+    """Return how many samples a pixel has, 0 where that is not known."""
+    import pikepdf
+
+    if picture.get("/ImageMask", False) is True:
+        return 1
+    space = picture.get("/ColorSpace")
+    kind = str(space[0] if isinstance(space, pikepdf.Array) and len(space) else space)
+    if kind == "/ICCBased":
+        count: Any = space[1].get("/N")
+        return count if count in (1, 3, 4) else 0
+    return 1 if kind == "/Separation" else _COMPONENTS.get(kind, 0)
+
+
+def _is_tight(picture: Any) -> bool:
+    bits = int(picture.get("/BitsPerComponent", 8)) * _components(picture)
+    return _TIGHT * 8 * len(picture.read_raw_bytes()) < bits * int(picture.Width) * int(picture.Height)
+
+
+def _is_opaque(mask: Any) -> bool:
+    if mask.get("/BitsPerComponent") != 8 or "/Decode" in mask or not _is_tight(mask):
+        return False
+    samples = _samples(mask)
+    return samples is not None and samples.count(_OPAQUE) == len(samples)
+
+
+def _make_tiny(picture: Any) -> None:
+    """Make a picture of one colour a single pixel, where nothing depends on how many it has."""
+    mask = picture.get("/SMask")
+    tied = mask is not None and "/Matte" in mask
+    bits: Any = picture.get("/BitsPerComponent", 8)
+    if tied or bits != 8 or picture.get("/ImageMask", False) is True or not _is_tight(picture):
+        return
+    samples, count = _samples(picture), _components(picture)
+    if samples is None or samples != samples[:count] * (len(samples) // count):
+        return
+    picture.Width = picture.Height = 1
+    picture.write(samples[:count])
+    for key in ("/Interpolate", "/Alternates", "/OPI"):
+        if key in picture:
+            del picture[key]

@@ -1,0 +1,113 @@
+import io
+from contextlib import closing
+
+import numpy as np
+import pikepdf
+import pypdfium2
+import pytest
+from fontTools.cffLib import CFFFontSet
+
+from mediamill.operations.documents import _cff
+
+NAMES = ["compact-named.pdf", "compact-numbered.pdf", "compact-cids.pdf"]
+
+
+def seen(path, dpi=150):
+    with closing(pypdfium2.PdfDocument(path)) as document:
+        page = document[0]
+        shown = page.get_textpage()
+        boxes = [shown.get_charbox(at) for at in range(shown.count_chars())]
+        return page.render(scale=dpi / 72).to_numpy()[:, :, :3].copy(), shown.get_text_range(), boxes
+
+
+def program(path):
+    with pikepdf.open(path) as pdf:
+        (found,) = [
+            one.FontFile3.read_bytes()
+            for one in pdf.objects
+            if isinstance(one, pikepdf.Dictionary) and "/FontFile3" in one
+        ]
+    return found
+
+
+def font(data):
+    fonts = CFFFontSet()
+    fonts.decompile(io.BytesIO(data), None)
+    return fonts[0]
+
+
+def outlined(data):
+    """Return the names of the glyphs that have an outline."""
+    from fontTools.pens.boundsPen import BoundsPen
+
+    top, found = font(data), set()
+    for name in top.charset:
+        pen = BoundsPen(None)
+        top.CharStrings[name].draw(pen)
+        if pen.bounds:
+            found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("quality", ["lossless", "medium"])
+def test_pages_look_and_read_the_same_with_fewer_glyphs(done, sample, tmp_path, name, quality):
+    output = tmp_path / "out.pdf"
+    metadata = done("pdf_compress", input=sample(name), output=output, quality=quality, verify="all").metadata
+    assert metadata["saved"]["fonts"] > 3000
+    assert "pictures_kept" not in metadata
+    before, after = seen(sample(name)), seen(output)
+    assert (before[0] < 128).any()
+    assert np.array_equal(before[0], after[0])
+    assert before[1:] == after[1:]
+    assert len(outlined(program(output))) < 0.4 * len(outlined(program(sample(name))))
+
+
+def test_numbers_stay_where_glyphs_are_found_by_them(done, sample, tmp_path):
+    output = tmp_path / "out.pdf"
+    done("pdf_compress", input=sample("compact-numbered.pdf"), output=output)
+    assert font(program(output)).charset == font(program(sample("compact-numbered.pdf"))).charset
+
+
+def test_cids_stay_and_the_rest_goes(done, sample, tmp_path):
+    output = tmp_path / "out.pdf"
+    done("pdf_compress", input=sample("compact-cids.pdf"), output=output)
+    before, after = font(program(sample("compact-cids.pdf"))), font(program(output))
+    assert after.ROS == before.ROS
+    assert set(after.charset) < set(before.charset)
+
+
+def test_names_given_to_codes_stay(done, sample, tmp_path):
+    output = tmp_path / "out.pdf"
+    done("pdf_compress", input=sample("compact-named.pdf"), output=output)
+    kept = set(font(program(output)).charset)
+    assert {"Q", "ampersand", "T", "h", "e"} <= kept
+    assert "Z" not in kept
+
+
+@pytest.mark.parametrize("reach", ["form", "drawn letters", "wrong data"])
+def test_fonts_stay_whole_where_their_use_is_not_known(done, sample, tmp_path, reach):
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    with pikepdf.open(sample("compact-named.pdf")) as pdf:
+        fonts = pdf.pages[0].obj.Resources.Font
+        if reach == "form":
+            resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F=fonts.F))
+            pdf.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array([]), DR=resources)
+        elif reach == "drawn letters":
+            fonts.T = pdf.make_indirect(pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type3))
+        else:
+            data = fonts.F.FontDescriptor.FontFile3.read_bytes()
+            fonts.F.FontDescriptor.FontFile3.write(data[: len(data) // 2])
+        pdf.save(source)
+    assert done("pdf_compress", input=source, output=output).metadata["saved"]["fonts"] == 0
+    assert program(output) == program(source)
+
+
+def test_a_glyph_that_would_come_out_otherwise_is_noticed(sample, monkeypatch):
+    data = program(sample("compact-named.pdf"))
+    whole, used = _cff._drawn, {"codes": {65}, "cids": set(), "names": set()}
+    assert len(_cff.cut(data, **used)[0]) < len(data) / 3
+    turns = iter(range(1000))
+    monkeypatch.setattr(_cff, "_drawn", lambda font, name: (whole(font, name), next(turns)))
+    with pytest.raises(_cff.Unreadable):
+        _cff.cut(data, **used)

@@ -1,0 +1,56 @@
+from contextlib import closing
+
+import numpy as np
+import pikepdf
+import pypdfium2
+import pytest
+
+
+def rendered(path, dpi):
+    with closing(pypdfium2.PdfDocument(path)) as document:
+        return document[0].render(scale=dpi / 72).to_numpy()[:, :, :3].copy()
+
+
+@pytest.fixture
+def things(done, sample, tmp_path):
+    """Return a function that compresses the sample, and returns its metadata, its pictures by name and its path."""
+
+    opened = []
+
+    def make(quality):
+        output = tmp_path / "out.pdf"
+        metadata = done("pdf_compress", input=sample("same-pixels.pdf"), output=output, quality=quality).metadata
+        opened.append(pikepdf.open(output))
+        return metadata, dict(opened[-1].pages[0].obj.Resources.XObject.items()), output
+
+    yield make
+    for pdf in opened:
+        pdf.close()
+
+
+@pytest.mark.parametrize("quality", ["lossless", "medium"])
+def test_equal_pixels_become_one_picture(things, sample, quality):
+    metadata, found, output = things(quality)
+    number = {name: one.objgen for name, one in found.items()}
+    assert number["/I0"] == number["/I1"] == number["/I2"]
+    assert number["/I4"] == number["/I5"]
+    assert len({number[name] for name in ("/I0", "/I3", "/I4", "/I6", "/I8")}) == 5
+    assert metadata["images"]["deduplicated"] >= 3
+    assert "pictures_kept" not in metadata
+    if quality == "lossless":
+        for dpi in (72, 110):
+            assert np.array_equal(rendered(sample("same-pixels.pdf"), dpi), rendered(output, dpi))
+
+
+@pytest.mark.parametrize("quality", ["lossless", "medium"])
+def test_one_colour_becomes_one_pixel(things, quality):
+    _, found, _ = things(quality)
+    for name in ("/I6", "/I7"):
+        assert (found[name].Width, found[name].Height) == (1, 1)
+    assert found["/I6"].read_bytes() == bytes([200, 40, 90])
+    assert found["/I8"].Width > 100
+
+
+def test_opaque_masks_go_where_pages_may_differ_by_a_trace(things):
+    assert "/SMask" in things("lossless")[1]["/I8"]
+    assert "/SMask" not in things("medium")[1]["/I8"]
