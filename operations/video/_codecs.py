@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._facts import Colour
+from mediamill.operations.streams._priority import kept_priority
 
 CodecName = Literal["h264", "h265", "vp8", "vp9", "av1"]
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
@@ -260,7 +261,9 @@ def set_up_encoder(stream: Any, code: VideoCode, *, tick: Fraction, rate: Fracti
     if code.codec == "h265" and stream.container.format.name in ("mp4", "mov"):
         context.codec_tag = CODECS["h265"].tag
     try:
-        context.open()  # by itself, a stream made after another one is opened only after the file's header is written
+        with kept_priority():
+            # By itself, a stream made after another one is opened only after the file's header is written.
+            context.open()
     except (library.FFmpegError, ValueError) as error:
         raise output_error(error, f"The {context.name} encoder") from None
 

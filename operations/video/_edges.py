@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 
 from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._facts import VideoFacts
+from mediamill.operations.streams._priority import kept_priority
 from mediamill.operations.video import _hevc, _units
 from mediamill.operations.video._codecs import CODECS, CodecName, VideoCode, encoder_options
 from mediamill.operations.video._decide import coding_of
@@ -160,7 +161,8 @@ def _encoder(facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> 
     if joint.parameters is not None or joint.sets is not None:
         context.flags |= library.codec.context.Flags.global_header
     try:
-        context.open()
+        with kept_priority():
+            context.open()
     except (library.FFmpegError, ValueError) as error:
         raise output_error(error, f"The {known.encoder} encoder") from None
     return context
