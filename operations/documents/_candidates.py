@@ -8,9 +8,10 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
-from mediamill.operations.documents import _filters, _jbig2
+from mediamill.operations.documents import _filters, _jbig2, _wavelet
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Task(Struct, frozen=True, kw_only=True):
         may_be_grey: Whether three equal channels may become one.
         may_be_indexed: Whether a palette may stand for its colours.
         bilevel: Whether JBIG2 may code it.
+        may_be_wavelet: Whether JPEG 2000 may stand for it.
     """
 
     data: bytes
@@ -63,6 +65,7 @@ class Task(Struct, frozen=True, kw_only=True):
     may_be_grey: bool = False
     may_be_indexed: bool = False
     bilevel: bool = False
+    may_be_wavelet: bool = False
 
 
 class Coded(Struct, frozen=True, kw_only=True):
@@ -242,6 +245,10 @@ def _resampled(task: Task) -> Coded | None:
     found = _smaller(photo, _drawing(pixels, space))
     if found is photo and task.size is None and len(photo.data) > _WORTH * len(task.data):
         return None
+    if found is photo and task.may_be_wavelet:
+        data = _wavelet.smaller(pixels, photo.data)
+        if data is not None:
+            return msgspec.structs.replace(photo, data=data, filter=_filters.JPX)
     return found
 
 
@@ -279,10 +286,7 @@ def _is_grey(pixels: "Pixels") -> bool:
 def _jpeg(pixels: "Pixels", quality: int, space: str) -> Coded:
     height, width, components = pixels.shape
     image = vips().Image.new_from_array(pixels, interpretation="srgb" if components == 3 else "b-w")
-    data = image.jpegsave_buffer(
-        Q=quality, optimize_coding=True, interlace=True, trellis_quant=True, overshoot_deringing=True, quant_table=3,
-        keep="none",
-    )  # fmt: skip
+    data = image.jpegsave_buffer(Q=quality, optimize_coding=True, interlace=True, overshoot_deringing=True, keep="none")
     return Coded(data=data, filter=_filters.DCT, parms={}, size=(width, height), bits=8, space=space)
 
 

@@ -37,9 +37,9 @@ class Preset(Struct, frozen=True):
 
 
 PRESETS = {
-    "low": Preset(72, 62, Tolerance(0.75, 64.0, 72)),
-    "medium": Preset(150, 73, Tolerance(0.85, 48.0, 100)),
-    "high": Preset(220, 86, Tolerance(0.92, 40.0)),
+    "low": Preset(72, 48, Tolerance(0.75, 64.0, 72)),
+    "medium": Preset(150, 62, Tolerance(0.85, 48.0, 100)),
+    "high": Preset(220, 80, Tolerance(0.92, 40.0)),
 }
 
 
@@ -135,7 +135,9 @@ def _attempt(
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if settings.remove_metadata:
         _metadata.strip(pdf, facts)
-    wish = _images.Wish(dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy)
+    wish = _images.Wish(
+        dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy, wavelet=_knows_wavelets(pdf, facts)
+    )
     images = _images.recompress(pdf, wish, gone, ctx)
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
     _streams.repack(pdf, gone, ctx.check)
@@ -154,6 +156,12 @@ def _attempt(
         data, made, password=password, mode=settings.verify, tolerance=settings.tolerance, check=ctx.check
     )
     return _Attempt(made, images, fonts, verdict)
+
+
+def _knows_wavelets(pdf: "pikepdf.Pdf", facts: DocumentFacts) -> bool:
+    """Return whether JPEG 2000 may be in a document: what PDF/A-1 and PDF/X are built on does not have it."""
+    archive = facts.pdfa is not None and facts.pdfa.startswith("1")
+    return not archive and "/GTS_PDFXVersion" not in pdf.docinfo
 
 
 def _untouched(data: bytes, facts: DocumentFacts, reason: str) -> Made:
