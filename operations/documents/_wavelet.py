@@ -26,7 +26,7 @@ _DENSE = 0.8
 """Bits per pixel from which a JPEG is so full of detail that nothing is to be gained."""
 
 _START, _LEAST, _TRIES = 0.55, 0.1, 4
-_SLOPE = -0.5
+_SLOPE = -0.6
 """How the logarithm of what is lost falls with that of the bytes, before two tries have told."""
 
 _NEAR = 0.04
@@ -78,20 +78,19 @@ def _search(source: Any, likeness: Likeness, allowed: float, jpeg_bytes: int) ->
     """Return the smallest file found that loses no more than is allowed."""
     found: bytes | None = None
     tried: list[tuple[float, float]] = []
+    most = WORTH * jpeg_bytes
     size = _START * jpeg_bytes
     for _ in range(_TRIES):
         data = _encoded(source, size)
         lost = likeness.lost(_opened(data))
         if lost <= allowed and (found is None or len(data) < len(found)):
             found = data
-        if allowed * (1 - _NEAR) <= lost <= allowed or lost <= 0:
+        if allowed * (1 - _NEAR) <= lost <= allowed or lost <= 0 or (found is None and size >= most):
             break
         tried.append((math.log(len(data)), math.log(lost)))
         size = math.exp(_next(tried, math.log(allowed * (1 - _NEAR / 2))))
-        if size > WORTH * jpeg_bytes and found is None:
-            return None
-        size = max(size, _LEAST * jpeg_bytes)
-    return found if found is not None and len(found) <= WORTH * jpeg_bytes else None
+        size = max(_LEAST * jpeg_bytes, min(most, size))
+    return found if found is not None and len(found) <= most else None
 
 
 def _next(tried: list[tuple[float, float]], wanted: float) -> float:
