@@ -161,7 +161,7 @@ def _attempt(
 def _knows_wavelets(pdf: "pikepdf.Pdf", facts: DocumentFacts) -> bool:
     """Return whether JPEG 2000 may be in a document: what PDF/A-1 and PDF/X are built on does not have it."""
     archive = facts.pdfa is not None and facts.pdfa.startswith("1")
-    return not archive and "/GTS_PDFXVersion" not in pdf.docinfo
+    return not archive and "/GTS_PDFXVersion" not in pdf.trailer.get("/Info", {})
 
 
 def _untouched(data: bytes, facts: DocumentFacts, reason: str) -> Made:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
     Floats = npt.NDArray[np.float32]
 
-WORTH = 0.85
+WORTH = 0.9
 """The part of a JPEG's bytes that is to be saved for: readers take longer to decode JPEG 2000."""
 
 _SMALLEST = 1 << 15
@@ -25,7 +25,7 @@ _SMALLEST = 1 << 15
 _DENSE = 0.8
 """Bits per pixel from which a JPEG is so full of detail that nothing is to be gained."""
 
-_START, _LEAST, _TRIES = 0.55, 0.1, 4
+_START, _LEAST, _TRIES = 0.7, 0.1, 5
 _SLOPE = -0.6
 """How the logarithm of what is lost falls with that of the bytes, before two tries have told."""
 
@@ -43,15 +43,20 @@ class Likeness:
         self._mean = _means(self._luma)
         self._spread = _means(self._luma * self._luma) - self._mean**2
 
-    def lost(self, picture: Any) -> float:
-        """Return 1 minus the mean similarity of another picture of the same size: 0 for the same."""
+    def lost(self, picture: Any) -> tuple[float, float]:
+        """Return how unlike another picture of the same size is: 0 and 0 for the same.
+
+        The first is 1 minus the mean similarity, the second the root of the mean of its squares, which tells of a few
+        blocks that lost much.
+        """
         other = _luma(picture)
         mean = _means(other)
         spread = _means(other * other) - mean**2
         together = _means(self._luma * other) - self._mean * mean
         top = (2 * self._mean * mean + _C1) * (2 * together + _C2)
         bottom = (self._mean**2 + mean**2 + _C1) * (self._spread + spread + _C2)
-        return 1.0 - float((top / bottom).mean())
+        lost = 1.0 - top / bottom
+        return max(0.0, float(lost.mean())), math.sqrt(float((lost * lost).mean()))
 
 
 def smaller(pixels: "Pixels", jpeg: bytes) -> bytes | None:
@@ -71,34 +76,37 @@ def smaller(pixels: "Pixels", jpeg: bytes) -> bytes | None:
     with Image.open(io.BytesIO(jpeg)) as coded:
         allowed = likeness.lost(coded)
     source = _with_soft_colours(picture) if components == 3 else picture
-    return _search(source, likeness, allowed, len(jpeg)) if allowed > 0 else None
+    return _search(source, likeness, allowed, len(jpeg)) if min(allowed) > 0 else None
 
 
-def _search(source: Any, likeness: Likeness, allowed: float, jpeg_bytes: int) -> bytes | None:
-    """Return the smallest file found that loses no more than is allowed."""
+def _search(source: Any, likeness: Likeness, allowed: tuple[float, float], jpeg_bytes: int) -> bytes | None:
+    """Return the smallest file found that loses no more than is allowed, in either measure."""
     found: bytes | None = None
     tried: list[tuple[float, float]] = []
-    most = WORTH * jpeg_bytes
-    size = _START * jpeg_bytes
+    largest, size = WORTH * jpeg_bytes, _START * jpeg_bytes
     for _ in range(_TRIES):
         data = _encoded(source, size)
-        lost = likeness.lost(_opened(data))
-        if lost <= allowed and (found is None or len(data) < len(found)):
+        lost = max(one / most for one, most in zip(likeness.lost(_opened(data)), allowed, strict=True))
+        if lost <= 1 and (found is None or len(data) < len(found)):
             found = data
-        if allowed * (1 - _NEAR) <= lost <= allowed or lost <= 0 or (found is None and size >= most):
+        near = tried and 1 - _NEAR <= lost <= 1  # the first try may lie where nothing is lost with many fewer bytes
+        if near or lost <= 0 or (found is None and size >= largest):
             break
         tried.append((math.log(len(data)), math.log(lost)))
-        size = math.exp(_next(tried, math.log(allowed * (1 - _NEAR / 2))))
-        size = max(_LEAST * jpeg_bytes, min(most, size))
-    return found if found is not None and len(found) <= most else None
+        size = math.exp(_next(tried, math.log(1 - _NEAR * 0.6)))
+        size = max(_LEAST * jpeg_bytes, min(largest, size))
+    return found if found is not None and len(found) <= largest else None
 
 
 def _next(tried: list[tuple[float, float]], wanted: float) -> float:
-    """Return where a straight line through the last two tries loses what is wanted, in logarithms."""
+    """Return where a straight line loses what is wanted, in logarithms: through the tries on both sides of it."""
+    near = min(tried, key=lambda one: abs(one[1] - wanted))
+    over = [one for one in tried if (one[1] > wanted) != (near[1] > wanted)] or [one for one in tried if one != near]
     slope = _SLOPE
-    if len(tried) > 1 and tried[-1][0] != tried[-2][0]:
-        slope = min(-0.1, (tried[-1][1] - tried[-2][1]) / (tried[-1][0] - tried[-2][0]))
-    return tried[-1][0] + max(-1.0, min(1.0, (wanted - tried[-1][1]) / slope))
+    if over:
+        other = min(over, key=lambda one: abs(one[1] - wanted))
+        slope = min(-0.1, (near[1] - other[1]) / (near[0] - other[0])) if near[0] != other[0] else _SLOPE
+    return near[0] + max(-1.0, min(1.0, (wanted - near[1]) / slope))
 
 
 def _encoded(picture: Any, size: float) -> bytes:
