@@ -286,7 +286,9 @@ def _is_grey(pixels: "Pixels") -> bool:
 def _jpeg(pixels: "Pixels", quality: int, space: str) -> Coded:
     height, width, components = pixels.shape
     image = vips().Image.new_from_array(pixels, interpretation="srgb" if components == 3 else "b-w")
-    data = image.jpegsave_buffer(Q=quality, optimize_coding=True, interlace=True, overshoot_deringing=True, keep="none")
+    data = image.jpegsave_buffer(
+        Q=quality, optimize_coding=True, interlace=True, trellis_quant=True, overshoot_deringing=True, keep="none"
+    )
     return Coded(data=data, filter=_filters.DCT, parms={}, size=(width, height), bits=8, space=space)
 
 

@@ -37,9 +37,9 @@ class Preset(Struct, frozen=True):
 
 
 PRESETS = {
-    "low": Preset(72, 48, Tolerance(0.75, 64.0, 72)),
-    "medium": Preset(150, 62, Tolerance(0.85, 48.0, 100)),
-    "high": Preset(220, 80, Tolerance(0.92, 40.0)),
+    "low": Preset(72, 52, Tolerance(0.75, 64.0, 72)),
+    "medium": Preset(150, 65, Tolerance(0.85, 48.0, 100)),
+    "high": Preset(220, 82, Tolerance(0.92, 40.0)),
 }
 
 
