@@ -26,7 +26,7 @@ def found(folder: Path) -> dict[str, list[Path]]:
     for path in sorted(folder.rglob("*.pdf")):
         where = path.parent.relative_to(folder).as_posix()
         classes.setdefault("documents" if where == "." else where, []).append(path)
-    return classes
+    return dict(sorted(classes.items()))
 
 
 def rows(bench: Bench, ours: Make, peer: Make, missing: str, bounds: tuple[Bound, Bound, Bound]) -> list[Row]:

@@ -22,7 +22,7 @@ WORTH = 0.9
 _SMALLEST = 1 << 15
 """Pixels below which headers weigh too much."""
 
-_DENSE = 0.8
+_DENSE = 0.6
 """Bits per pixel from which a JPEG is so full of detail that nothing is to be gained."""
 
 _START, _LEAST, _TRIES = 0.7, 0.1, 5
