@@ -25,12 +25,17 @@ _SMALLEST = 1 << 15
 _DENSE = 0.6
 """Bits per pixel from which a JPEG is so full of detail that nothing is to be gained."""
 
-_START, _LEAST, _TRIES = 0.7, 0.1, 5
+_START, _LEAST, _TRIES = 0.7, 0.65, 5
+"""Parts of the JPEG's bytes; with less, faint detail goes that no mean over the picture tells of."""
+
 _SLOPE = -0.6
 """How the logarithm of what is lost falls with that of the bytes, before two tries have told."""
 
 _NEAR = 0.04
 _BLOCK = 8
+_GRAIN = 4.0
+"""Standard deviation of a block's luma below which it is plain, but for grain."""
+
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
@@ -42,12 +47,14 @@ class Likeness:
         self._luma = _luma(picture)
         self._mean = _means(self._luma)
         self._spread = _means(self._luma * self._luma) - self._mean**2
+        shows = self._spread >= _GRAIN**2
+        self._shows = shows if shows.any() else ~shows
 
     def lost(self, picture: Any) -> tuple[float, float]:
         """Return how unlike another picture of the same size is: 0 and 0 for the same.
 
-        The first is 1 minus the mean similarity, the second the root of the mean of its squares, which tells of a few
-        blocks that lost much.
+        The first is 1 minus the mean similarity, which grain lost from plain areas weighs most in; the second is that
+        of the blocks that show something, whose faint detail a wavelet blurs first.
         """
         other = _luma(picture)
         mean = _means(other)
@@ -56,7 +63,7 @@ class Likeness:
         top = (2 * self._mean * mean + _C1) * (2 * together + _C2)
         bottom = (self._mean**2 + mean**2 + _C1) * (self._spread + spread + _C2)
         lost = 1.0 - top / bottom
-        return max(0.0, float(lost.mean())), math.sqrt(float((lost * lost).mean()))
+        return max(0.0, float(lost.mean())), max(0.0, float(lost[self._shows].mean()))
 
 
 def smaller(pixels: "Pixels", jpeg: bytes) -> bytes | None:
@@ -83,18 +90,18 @@ def _search(source: Any, likeness: Likeness, allowed: tuple[float, float], jpeg_
     """Return the smallest file found that loses no more than is allowed, in either measure."""
     found: bytes | None = None
     tried: list[tuple[float, float]] = []
-    largest, size = WORTH * jpeg_bytes, _START * jpeg_bytes
+    smallest, size, largest = (part * jpeg_bytes for part in (_LEAST, _START, WORTH))
     for _ in range(_TRIES):
         data = _encoded(source, size)
         lost = max(one / most for one, most in zip(likeness.lost(_opened(data)), allowed, strict=True))
         if lost <= 1 and (found is None or len(data) < len(found)):
             found = data
         near = tried and 1 - _NEAR <= lost <= 1  # the first try may lie where nothing is lost with many fewer bytes
-        if near or lost <= 0 or (found is None and size >= largest):
+        if near or lost <= 0 or (found is None and size >= largest) or (lost <= 1 and size <= smallest):
             break
         tried.append((math.log(len(data)), math.log(lost)))
         size = math.exp(_next(tried, math.log(1 - _NEAR * 0.6)))
-        size = max(_LEAST * jpeg_bytes, min(largest, size))
+        size = max(smallest, min(largest, size))
     return found if found is not None and len(found) <= largest else None
 
 
