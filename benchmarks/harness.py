@@ -59,6 +59,7 @@ class Bench:
         rounds: How many pairs each comparison takes.
         quick: Do next to nothing, only to see that it works.
         env: Variables of everything that is measured.
+        documents: A folder of PDFs to work on, in folders by class; None where they are made.
         where: Which of many pictures is in turn, for people.
     """
 
@@ -74,6 +75,7 @@ class Bench:
     rounds: int
     quick: bool
     env: Mapping[str, str] = field(default_factory=dict)
+    documents: Path | None = None
     where: str = ""
 
     @property

@@ -86,7 +86,14 @@ def prepare(options: argparse.Namespace, work: Path) -> Bench:
         rounds=options.rounds or (1 if options.quick else rounds),
         quick=options.quick,
         env=environment(work),
+        documents=_folder_of_documents(options.documents),
     )
+
+
+def _folder_of_documents(folder: Path | None) -> Path | None:
+    if folder is not None and next(folder.rglob("*.pdf"), None) is None:
+        raise BenchmarkError(f"there are no PDFs in {folder}")
+    return folder.resolve() if folder else None
 
 
 def measure(bench: Bench, chosen: Sequence[str]) -> tuple[list[Row], dict[str, str]]:
@@ -127,6 +134,9 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="a film of your own, or several for video_quality; default: a made one",
+    )
+    made.add_argument(
+        "--documents", type=Path, metavar="DIR", help="a folder of PDFs for the case pdf, in folders by class"
     )
     made.add_argument(
         "--rounds",

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks import documents
 from benchmarks.harness import Bench, Usage, pairs, run
 from benchmarks.peers import pdf as peers
 from benchmarks.report import Bound, Row
@@ -20,12 +21,14 @@ SMALLER, AS_FAST, NO_LARGER, FAX, NO_WORSE = (
 DPI, COPIES, SHEET = 300, 6, (1240, 1748)
 NOTE = (
     "`photo` is the picture as a page of its own at 300 dpi, `deck` six pages that each hold it anew, `sheet` a page "
-    "of bitonal text. Similarity is the mean structural similarity of the first page's luma, as PDFium renders it."
+    "of bitonal text. Similarity is the mean structural similarity of the first pages' luma, as PDFium renders them."
 )
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Run the case."""
+    """Run the case: over a folder of documents where one is given, over made ones otherwise."""
+    if bench.documents is not None:
+        return documents.rows(bench, _medium, peers.ebook, peers.missing("gs"), (SMALLER, AS_FAST, NO_WORSE))
     folder = bench.folder("pdf")
     rows = []
     for name, pages in (("photo", 1), ("deck", COPIES)):
@@ -39,6 +42,10 @@ def ours(bench: Bench, source: Path, output: Path, quality: str) -> Usage:
     """Run our command once."""
     job = {"operation": "pdf_compress", "input": str(source), "output": str(output), "quality": quality}
     return run([*bench.mediamill, "process", "--job", json.dumps(job)], bench.env, bench.work).usage
+
+
+def _medium(bench: Bench, source: Path, output: Path) -> Usage:
+    return ours(bench, source, output, "medium")
 
 
 def _against_ghostscript(bench: Bench, folder: Path, name: str, source: Path) -> list[Row]:
@@ -57,8 +64,11 @@ def _against_ghostscript(bench: Bench, folder: Path, name: str, source: Path) ->
         Row("pdf", f"medium, {name}: size", "kB", *sizes, "ratio", SMALLER, missing, NOTE),
         Row("pdf", f"medium, {name}: CPU", "ms", *cpu, "ratio", AS_FAST, missing, NOTE),
     ]
-    for dpi in (100, 200):
-        scores = [_similarity(source, mine, dpi)], [] if missing else [_similarity(source, theirs, dpi)]
+    for dpi in documents.DPI:
+        scores = (
+            [documents.similarity(source, mine, dpi)],
+            [] if missing else [documents.similarity(source, theirs, dpi)],
+        )
         work = f"medium, {name}: similarity at {dpi} dpi"
         rows.append(Row("pdf", work, "", *scores, "difference", NO_WORSE, missing, NOTE))
     return rows
@@ -129,30 +139,3 @@ def _write(path: Path, pictures: list[tuple[bytes, tuple[int, int], int, Any, An
 
 def _kilobytes(path: Path) -> float:
     return path.stat().st_size / 1000
-
-
-def _similarity(one: Path, other: Path, dpi: int) -> float:
-    """Return the structural similarity of two first pages: Wang et al. 2004, over blocks of 8x8 pixels of luma."""
-    import numpy as np
-
-    left, right = (_blocks(_page(path, dpi)) for path in (one, other))
-    means = left.mean(axis=1), right.mean(axis=1)
-    both = ((left - means[0][:, None]) * (right - means[1][:, None])).mean(axis=1)
-    dark, flat = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    light = (2 * means[0] * means[1] + dark) / (means[0] ** 2 + means[1] ** 2 + dark)
-    shape = (2 * both + flat) / (left.var(axis=1) + right.var(axis=1) + flat)
-    return float(np.mean(light * shape))
-
-
-def _page(path: Path, dpi: int) -> Any:
-    import pypdfium2
-
-    document = pypdfium2.PdfDocument(path)
-    pixels = document[0].render(scale=dpi / 72).to_numpy()[:, :, :3] @ [0.114, 0.587, 0.299]
-    document.close()
-    return pixels
-
-
-def _blocks(pixels: Any) -> Any:
-    height, width = (side // 8 * 8 for side in pixels.shape)
-    return pixels[:height, :width].reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2).reshape(-1, 64)

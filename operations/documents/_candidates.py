@@ -8,9 +8,10 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
-from mediamill.operations.documents import _cmyk, _filters, _jbig2
+from mediamill.operations.documents import _cmyk, _filters, _jbig2, _wavelet
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Task(Struct, frozen=True, kw_only=True):
         may_be_grey: Whether three equal channels may become one.
         may_be_indexed: Whether a palette may stand for its colours.
         bilevel: Whether JBIG2 may code it.
+        may_be_wavelet: Whether JPEG 2000 may stand for it.
     """
 
     data: bytes
@@ -77,6 +79,7 @@ class Task(Struct, frozen=True, kw_only=True):
     may_be_grey: bool = False
     may_be_indexed: bool = False
     bilevel: bool = False
+    may_be_wavelet: bool = False
 
 
 class Coded(Struct, frozen=True, kw_only=True):
@@ -254,6 +257,10 @@ def _resampled(task: Task) -> Coded | None:
     found = _smaller(photo, _drawing(image, space, len(photo.data)))
     if found is photo and task.size is None and len(photo.data) > _WORTH * len(task.data):
         return None
+    if found is photo and task.may_be_wavelet and image.bands < 4:
+        data = _wavelet.smaller(_samples(image), photo.data)
+        if data is not None:
+            return msgspec.structs.replace(photo, data=data, filter=_filters.JPX)
     return found
 
 
@@ -302,7 +309,7 @@ def _is_grey(image: "pyvips.Image") -> bool:
 def _jpeg(image: "pyvips.Image", quality: int, space: str) -> Coded:
     options: dict[str, Any] = {
         "Q": quality, "optimize_coding": True, "interlace": True, "trellis_quant": True, "overshoot_deringing": True,
-        "quant_table": 3, "keep": "none",
+        "keep": "none",
     }  # fmt: skip
     if image.bands == 4:
         data = _cmyk.encode(image.numpy(), **options)
@@ -316,10 +323,14 @@ def _drawing(image: "pyvips.Image", space: str, limit: int) -> Coded | None:
     """Code a picture of few colours or flat areas without loss, where that may come out below a number of bytes."""
     if _colours(image) > max(256, _FLAT * _ROWS * image.width) or _packed_bytes(image) > _DOUBT * limit:
         return None
+    pixels = _samples(image)
+    return _smaller(_predicted(pixels, space), _indexed(pixels))
+
+
+def _samples(image: "pyvips.Image") -> "Pixels":
     import numpy as np
 
-    pixels: Pixels = np.ascontiguousarray(image.numpy()).reshape(image.height, image.width, image.bands)
-    return _smaller(_predicted(pixels, space), _indexed(pixels))
+    return np.ascontiguousarray(image.numpy()).reshape(image.height, image.width, image.bands)
 
 
 def _colours(image: "pyvips.Image") -> int:

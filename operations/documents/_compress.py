@@ -40,9 +40,9 @@ class Preset(Struct, frozen=True):
 
 
 PRESETS = {
-    "low": Preset(72, 62, Tolerance(0.75, 64.0, 72)),
-    "medium": Preset(150, 73, Tolerance(0.85, 48.0, 100)),
-    "high": Preset(220, 86, Tolerance(0.92, 40.0)),
+    "low": Preset(72, 52, Tolerance(0.75, 64.0, 72)),
+    "medium": Preset(150, 65, Tolerance(0.85, 48.0, 100)),
+    "high": Preset(220, 82, Tolerance(0.92, 40.0)),
 }
 
 
@@ -151,7 +151,9 @@ def _attempt(
     coloured = _grey.convert(pdf, facts, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
     limit = ctx.limits.max_pixels
     first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
-    wish = _images.Wish(dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy)
+    wish = _images.Wish(
+        dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy, wavelet=_knows_wavelets(pdf, facts)
+    )
     images = _images.recompress(pdf, wish, gone, ctx)
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
     _streams.repack(pdf, gone, ctx.check)
@@ -177,6 +179,12 @@ def _attempt(
         grey=settings.grayscale,
     )
     return _Attempt(made, images, fonts, verdict, coloured)
+
+
+def _knows_wavelets(pdf: "pikepdf.Pdf", facts: DocumentFacts) -> bool:
+    """Return whether JPEG 2000 may be in a document: what PDF/A-1 and PDF/X are built on does not have it."""
+    archive = facts.pdfa is not None and facts.pdfa.startswith("1")
+    return not archive and "/GTS_PDFXVersion" not in pdf.trailer.get("/Info", {})
 
 
 def _untouched(data: bytes, facts: DocumentFacts, reason: str) -> Made:

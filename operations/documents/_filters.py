@@ -16,7 +16,7 @@ _SHORT = {
     "/A85": "/ASCII85Decode", "/AHx": "/ASCIIHexDecode", "/CCF": "/CCITTFaxDecode", "/DCT": "/DCTDecode",
     "/Fl": "/FlateDecode", "/LZW": "/LZWDecode", "/RL": "/RunLengthDecode",
 }  # fmt: skip
-FLATE, DCT, CCITT = "/FlateDecode", "/DCTDecode", "/CCITTFaxDecode"
+FLATE, DCT, CCITT, JPX = "/FlateDecode", "/DCTDecode", "/CCITTFaxDecode", "/JPXDecode"
 _EXPANDS = {"/ASCII85Decode": 4, "/ASCIIHexDecode": 1, "/RunLengthDecode": 64, "/LZWDecode": 1500, FLATE: 1040}
 """How many bytes one byte can become at most."""
 

@@ -55,12 +55,14 @@ class Wish(Struct, frozen=True):
         quality: JPEG's.
         lossy: Whether they may lose anything.
         grey: Whether those of equal channels may become grey.
+        wavelet: Whether photos may become JPEG 2000.
     """
 
     dpi: int
     quality: int
     lossy: bool
     grey: bool = True
+    wavelet: bool = True
 
 
 class Report(Struct):
@@ -117,10 +119,10 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
         if _is_calibrated(pdf):
             wish = msgspec.structs.replace(wish, grey=False)
     report.found = len(images)
-    tied = _tied(images)
+    tied, masks = _tied(images), _masks(images)
 
     def read(image: Any) -> Task | None:
-        return _task(image, wish, sizes.get(image.objgen), image.objgen in tied, ctx.limits.max_pixels)
+        return _task(image, wish, sizes.get(image.objgen), image.objgen in tied, masks, ctx.limits.max_pixels)
 
     with ThreadPoolExecutor(ctx.threads) as pool:
         try:
@@ -218,7 +220,17 @@ def _tied(images: list[Any]) -> set[Key]:
     return found
 
 
-def _task(image: Any, wish: Wish, painted: tuple[float, float] | None, tied: bool, max_pixels: int) -> Task | None:
+def _masks(images: list[Any]) -> set[Key]:
+    """Return the pictures that are the transparency of others."""
+    import pikepdf
+
+    masks = (image.get(key) for image in images for key in ("/SMask", "/Mask"))
+    return {mask.objgen for mask in masks if isinstance(mask, pikepdf.Stream)}
+
+
+def _task(
+    image: Any, wish: Wish, painted: tuple[float, float] | None, tied: bool, masks: set[Key], max_pixels: int
+) -> Task | None:
     """Read a picture out, as far as it is of a kind that can be coded anew."""
     width, height = image.get("/Width"), image.get("/Height")
     stencil = image.get("/ImageMask", False) is True
@@ -254,6 +266,7 @@ def _task(image: Any, wish: Wish, painted: tuple[float, float] | None, tied: boo
         quality=wish.quality if lossy else 0,
         may_be_grey=space.plain_rgb and wish.grey and "/SMask" not in image,
         may_be_indexed=not tied and "/Decode" not in image,
+        may_be_wavelet=wish.wavelet and image.objgen not in masks,
         bilevel=(stencil or _is_grey_space(image)) and width * height <= _MAX_JBIG2_PIXELS,
     )
 

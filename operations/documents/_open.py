@@ -181,6 +181,6 @@ def _pdfa(metadata: Any) -> str | None:
     if not isinstance(metadata, pikepdf.Stream) or not _filters.is_plain(_filters.chain(metadata)):
         return None
     packet = _filters.decoded(metadata, MAX_XMP_BYTES) or b""
-    part = re.search(rb"pdfaid:part(?:>|\s*=\s*[\"'])\s*(\d)", packet)
-    level = re.search(rb"pdfaid:conformance(?:>|\s*=\s*[\"'])\s*([A-Za-z])", packet)
+    part = re.search(rb"pdfaid:part(?:\s*=\s*[\"']|(?:\s[^<>]*)?>)\s*(\d)", packet)
+    level = re.search(rb"pdfaid:conformance(?:\s*=\s*[\"']|(?:\s[^<>]*)?>)\s*([A-Za-z])", packet)
     return (part[1] + (level[1] if level else b"")).decode().lower() if part else None

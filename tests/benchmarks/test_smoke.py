@@ -180,6 +180,30 @@ def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
     assert "holds no photo" in done.stderr
 
 
+def test_documents_are_measured_by_class(tmp_path: Path) -> None:
+    import pikepdf
+
+    for name in ("letters/one.pdf", "letters/two.pdf", "other.pdf"):
+        path = tmp_path / "documents" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with pikepdf.new() as pdf:
+            pdf.add_blank_page(page_size=(144, 72))
+            pdf.save(path)
+    _, facts = report(tmp_path, "pdf", "--documents", str(tmp_path / "documents"), **without_node(tmp_path))
+    assert not facts["failures"]
+    works = [row["work"].split(":")[0] for row in facts["rows"]]
+    assert works == ["medium, documents"] * 4 + ["medium, letters"] * 4
+    assert [row["rounds"] for row in facts["rows"]] == [1] * 4 + [2] * 4
+    assert all("ghostscript" in row["missing"] for row in facts["rows"])
+    assert [row["ours"] for row in facts["rows"][2:4]] == [1, 1]
+
+
+def test_a_folder_without_documents_is_refused(tmp_path: Path) -> None:
+    done = run("pdf", "--quick", "--documents", str(tmp_path))
+    assert done.returncode == 2
+    assert "there are no PDFs" in done.stderr
+
+
 def test_rounds_are_counted(tmp_path: Path) -> None:
     _, facts = report(tmp_path, "noop", "--rounds", "3")
     assert [row["rounds"] for row in facts["rows"]] == [3, 3]

@@ -1,0 +1,154 @@
+import io
+
+import numpy as np
+import pikepdf
+import pypdfium2
+import pytest
+from PIL import Image
+
+from mediamill.operations.documents import _verify, _wavelet
+
+SIDE = 384
+
+
+def smooth(height=SIDE, width=SIDE):
+    """Return a picture of wide gradients with a few soft-edged discs: what skies and faces are like."""
+    down, across = np.mgrid[0:height, 0:width].astype(float)
+    planes = [120 + 60 * np.sin(across / 90 + band) + 40 * np.cos(down / 70 - band) for band in range(3)]
+    for number in range(6):
+        distance = np.hypot(across - 60 * number - 30, down - (97 * number) % height)
+        for band in range(3):
+            planes[band] += (30 - 20 * band) / (1 + np.exp((distance - 25) / 1.5))
+    grain = np.random.default_rng(1).normal(0, 1.2, (height, width, 3))
+    return np.clip(np.stack(planes, axis=2) + grain, 0, 255).astype(np.uint8)
+
+
+def rough():
+    return np.random.default_rng(2).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+
+
+def jpeg(pixels, quality=62):
+    target = io.BytesIO()
+    Image.fromarray(pixels.squeeze()).save(target, "JPEG", quality=quality, optimize=True, progressive=True)
+    return target.getvalue()
+
+
+def similarity(pixels, data):
+    with Image.open(io.BytesIO(data)) as picture:
+        other = np.asarray(picture.convert("RGB"))
+    pixels = np.broadcast_to(pixels, other.shape)
+    return _verify.difference(np.ascontiguousarray(pixels), other)[0]
+
+
+@pytest.mark.parametrize("components", [1, 3])
+def test_smooth_pictures_take_fewer_bytes_and_are_no_less_alike(components):
+    pixels = np.ascontiguousarray(smooth()[:, :, :components])
+    plain = jpeg(pixels)
+    found = _wavelet.smaller(pixels, plain)
+    assert found is not None
+    assert len(found) <= _wavelet.WORTH * len(plain)
+    assert similarity(pixels, found) > similarity(pixels, plain) - 0.003
+    with Image.open(io.BytesIO(found)) as picture:
+        assert (picture.format, picture.size) == ("JPEG2000", (SIDE, SIDE))
+        assert picture.mode == ("RGB" if components == 3 else "L")
+
+
+def test_the_same_picture_gives_the_same_bytes():
+    plain = jpeg(smooth())
+    assert _wavelet.smaller(smooth(), plain) == _wavelet.smaller(smooth(), plain)
+
+
+def test_a_better_jpeg_asks_for_more_bytes():
+    sizes = [len(_wavelet.smaller(smooth(), jpeg(smooth(), quality)) or b"") for quality in (40, 62, 80)]
+    assert 0 < sizes[0] < sizes[1] < sizes[2]
+
+
+def test_pictures_full_of_detail_stay_jpegs():
+    assert _wavelet.smaller(rough(), jpeg(rough())) is None
+
+
+def test_small_pictures_stay_jpegs():
+    small = np.ascontiguousarray(smooth()[:100, :100])
+    assert _wavelet.smaller(small, jpeg(small)) is None
+
+
+def test_likeness_tells_grain_from_detail():
+    pixels = smooth()
+    likeness = _wavelet.Likeness(Image.fromarray(pixels))
+    assert likeness.lost(Image.fromarray(pixels)) == pytest.approx((0, 0), abs=1e-5)
+    detailed = pixels.copy()
+    detailed[64:96, 64:96] = rough()[64:96, 64:96]
+    likeness = _wavelet.Likeness(Image.fromarray(detailed))
+    whole, shown = likeness.lost(Image.fromarray(pixels))  # the detail is gone, the rest is the same
+    assert shown > 2 * whole > 0
+
+
+def document(path, pixels, *, mask=None, level=None, printed=False):
+    """Write a page with a picture, at 150 dpi."""
+    height, width = pixels.shape[:2]
+    with pikepdf.new() as pdf:
+        image = pikepdf.Stream(
+            pdf, pixels.tobytes(), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=width, Height=height,
+            BitsPerComponent=8, ColorSpace=pikepdf.Name.DeviceRGB,
+        )  # fmt: skip
+        if mask is not None:
+            image.SMask = pdf.make_indirect(
+                pikepdf.Stream(
+                    pdf, mask.tobytes(), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=width,
+                    Height=height, BitsPerComponent=8, ColorSpace=pikepdf.Name.DeviceGray,
+                )
+            )  # fmt: skip
+        across, down = width * 72 // 150, height * 72 // 150
+        pdf.add_blank_page(page_size=(across, down))
+        page = pdf.pages[0].obj
+        page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(I=pdf.make_indirect(image)))
+        page.Contents = pdf.make_indirect(pikepdf.Stream(pdf, b"%d 0 0 %d 0 0 cm /I Do" % (across, down)))
+        if level:
+            with pdf.open_metadata(set_pikepdf_as_editor=False) as metadata:
+                metadata["pdfaid:part"], metadata["pdfaid:conformance"] = str(level), "B"
+        if printed:
+            pdf.trailer.Info = pdf.make_indirect(pikepdf.Dictionary({"/GTS_PDFXVersion": pikepdf.String("PDF/X-3")}))
+        pdf.save(path)
+    return path
+
+
+def filters(path):
+    with pikepdf.open(path) as pdf:
+        images = [one for one in pdf.objects if isinstance(one, pikepdf.Stream) and one.get("/Subtype") == "/Image"]
+        return sorted(f"{one.ColorSpace}{one.Filter}" for one in images)
+
+
+def test_a_smooth_photo_of_a_document_becomes_jpeg_2000(done, tmp_path):
+    source, output = document(tmp_path / "in.pdf", smooth()), tmp_path / "out.pdf"
+    done("pdf_compress", input=source, output=output)
+    assert filters(output) == ["/DeviceRGB/JPXDecode"]
+    pages = [pypdfium2.PdfDocument(path)[0].render(scale=2).to_numpy()[:, :, :3] for path in (source, output)]
+    alike, block = _verify.difference(*(np.ascontiguousarray(page) for page in pages))
+    assert alike > 0.93
+    assert block < 8
+    with pikepdf.open(output) as pdf:
+        assert pdf.pdf_version >= "1.5"
+
+
+@pytest.mark.parametrize(
+    ("fields", "coding"),
+    [({"level": 1}, "/DCTDecode"), ({"level": 2}, "/JPXDecode"), ({"printed": True}, "/DCTDecode")],
+    ids=["PDF/A-1", "PDF/A-2", "PDF/X"],
+)
+def test_standards_that_do_not_have_it_are_kept(done, tmp_path, fields, coding):
+    source, output = document(tmp_path / "in.pdf", smooth(), **fields), tmp_path / "out.pdf"
+    done("pdf_compress", input=source, output=output)
+    assert filters(output) == [f"/DeviceRGB{coding}"]
+
+
+def test_transparency_does_not_become_jpeg_2000(done, tmp_path):
+    mask = np.ascontiguousarray(smooth()[:, :, 0])
+    source, output = document(tmp_path / "in.pdf", smooth(), mask=mask), tmp_path / "out.pdf"
+    done("pdf_compress", input=source, output=output)
+    assert filters(output) == ["/DeviceGray/DCTDecode", "/DeviceRGB/JPXDecode"]
+
+
+def test_lossless_makes_no_jpeg_2000(done, tmp_path):
+    source, output = document(tmp_path / "in.pdf", smooth()), tmp_path / "out.pdf"
+    done("pdf_compress", input=source, output=output, quality="lossless")
+    assert filters(output) == ["/DeviceRGB/FlateDecode"]
