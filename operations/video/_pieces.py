@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from mediamill.operations.streams._av import av
+from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import VideoFacts
@@ -55,6 +56,7 @@ class Frames:
         self._tick = video.tick
         self._sliver = SLIVER / float(video.tick)
         self._damage = damage
+        self._clock = Clock(source.format.name)
         self._ranks = Ranks()
         self._before: tuple[Any, int] | None = None
         self.over = False
@@ -69,12 +71,16 @@ class Frames:
         """Yield the frames a packet gives, each with the time it may be decoded at; None for the end."""
         if packet is not None and not packet.is_discard:
             self._ranks.read(packet.dts)
+        if packet is not None:
+            self._clock.fed(packet)
         try:
             frames = self._context.decode(packet)
         except av().FFmpegError as error:
             self._damage.note(error)
+            self._clock.failed()
             frames = []
         for frame in frames:
+            self._clock.set(frame)
             yield from self._shown(frame)
         if packet is None and self._before is not None:
             yield self._before

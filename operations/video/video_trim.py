@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta, Struct, structs
 
 from mediamill.operations.contract import Context, Metadata, Plan, Stream, Target
+from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, read_facts
 from mediamill.operations.streams._open import demuxer, open_input
@@ -202,6 +203,8 @@ def _cut(params: Params, source: "InputContainer", facts: MediaFacts, video: Vid
             "There is no picture in this part of the film.", field="start" if end is None else "end", received=end
         )
     if not cut.head and not cut.tail:
+        return cut, None
+    if Clock(facts.format).guesses:  # where pictures belong is known of decoded ones alone
         return cut, None
     if video.codec == "hevc" and cut.tail and cut.last is not None and cut.last <= cut.first:
         # Only the key picture would stay, and where its group is open, decoders may lose what is joined to it.

@@ -281,6 +281,17 @@ def test_what_an_edit_list_hides_stays_hidden(trimmed, sample, frames, accurate)
     check(frames(path), shown_between(frames(sample("edited.mp4")), result.metadata["start"], None))
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_pictures_stored_out_of_order_are_cut_where_they_are_shown(done, sample, tmp_path, seen, rgb, suffix):
+    output = tmp_path / f"cut.{suffix}"
+    result = done("video_trim", input=sample("reordered.avi"), output=output, start=0.5, end=1.6)
+    film = seen(output)
+    assert result.metadata["reencoded"] == "all"
+    assert len(film.frames) == 28  # the one on screen at 0.5 is shown since 0.48
+    for number, frame in enumerate(film.frames):
+        assert rgb(frame)[-6:].mean() / 255 == pytest.approx((12 + number) / 50, abs=0.03)
+
+
 def test_a_clock_that_runs_over(trimmed, sample, frames):
     _, path = trimmed(sample("wrapping.ts"), start=0.5, end=1.5)
     check(frames(path), shown_between(frames(sample("wrapping.ts")), 0.5, 1.5))
