@@ -211,8 +211,8 @@ CPU ms a megapixel, one thread, the encoder alone; bytes relative to the default
 SSIMULACRA2 for JPEG, WebP and AVIF, as they come for the lossless ones and GIF. The defaults are the last step up to
 which a doubling of CPU saves at least 10 % of the bytes; GIF's is the first with its better palettes.
 
-JPEG is measured at quality 85. Trellis quantisation saves the more the lower the quality: 2 % of the bytes at a SSIMULACRA2
-of 80, 4 % at 70, 6 % at 50 (13 photos of 900 pixels).
+JPEG is measured at quality 85. Trellis quantisation saves the more the lower the quality: 2 % of the bytes at a
+SSIMULACRA2 of 80, 4 % at 70, 6 % at 50 (13 photos of 900 pixels).
 
 {heading}
 """
