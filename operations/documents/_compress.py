@@ -152,7 +152,7 @@ def _attempt(
     limit = ctx.limits.max_pixels
     first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
     wish = _images.Wish(
-        dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy, wavelet=_knows_wavelets(pdf, facts)
+        dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy, wavelet=_knows_wavelets(facts)
     )
     images = _images.recompress(pdf, wish, gone, ctx)
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
@@ -181,10 +181,9 @@ def _attempt(
     return _Attempt(made, images, fonts, verdict, coloured)
 
 
-def _knows_wavelets(pdf: "pikepdf.Pdf", facts: DocumentFacts) -> bool:
+def _knows_wavelets(facts: DocumentFacts) -> bool:
     """Return whether JPEG 2000 may be in a document: what PDF/A-1 and PDF/X are built on does not have it."""
-    archive = facts.pdfa is not None and facts.pdfa.startswith("1")
-    return not archive and "/GTS_PDFXVersion" not in pdf.trailer.get("/Info", {})
+    return not facts.pdfx and not (facts.pdfa or "").startswith("1")
 
 
 def _untouched(data: bytes, facts: DocumentFacts, reason: str) -> Made:

@@ -30,6 +30,7 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
         encrypted: Whether it is.
         signed: Why it must not be changed, None where it may.
         pdfa: Its level of PDF/A, such as `1b`, as its metadata claim it.
+        pdfx: Whether it says that it is PDF/X, made for print.
         xfa: Whether it has an XFA form.
         tagged: Whether it has a structure tree.
         linearized: Whether it is laid out for the web.
@@ -39,6 +40,7 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
     encrypted: bool
     signed: str | None
     pdfa: str | None
+    pdfx: bool
     xfa: bool
     tagged: bool
     linearized: bool
@@ -118,11 +120,13 @@ def look(pdf: "pikepdf.Pdf", data: bytes) -> DocumentFacts:
     """
     root = pdf.Root
     form: Any = root.get("/AcroForm")
+    notes: Any = pdf.trailer.get("/Info")
     return DocumentFacts(
         pages=len(pdf.pages),
         encrypted=pdf.is_encrypted,
         signed=_signed(pdf, data),
         pdfa=_pdfa(root.get("/Metadata")),
+        pdfx=_is_dictionary(notes) and "/GTS_PDFXVersion" in notes,
         xfa=_is_dictionary(form) and "/XFA" in form,
         tagged="/StructTreeRoot" in root,
         linearized=pdf.is_linearized,

@@ -142,6 +142,22 @@ def test_standards_that_do_not_have_it_are_kept(done, tmp_path, fields, coding):
     assert filters(output) == [f"/DeviceRGB{coding}"]
 
 
+def test_what_was_made_for_print_stays_so_without_its_notes(done, tmp_path):
+    source, output = document(tmp_path / "in.pdf", smooth(), printed=True), tmp_path / "out.pdf"
+    done("pdf_compress", input=source, output=output, remove_metadata=True)
+    assert filters(output) == ["/DeviceRGB/DCTDecode"]
+
+
+@pytest.mark.parametrize("notes", [5, pikepdf.Array([1]), pikepdf.String("notes"), pikepdf.Name("/Notes")])
+def test_notes_that_are_none_harm_nothing(done, tmp_path, notes):
+    source, output = document(tmp_path / "in.pdf", smooth()), tmp_path / "out.pdf"
+    with pikepdf.open(source, allow_overwriting_input=True) as pdf:
+        pdf.trailer["/Info"] = notes
+        pdf.save(source)
+    done("pdf_compress", input=source, output=output)
+    assert filters(output) == ["/DeviceRGB/JPXDecode"]
+
+
 def test_transparency_does_not_become_jpeg_2000(done, tmp_path):
     mask = np.ascontiguousarray(smooth()[:, :, 0])
     source, output = document(tmp_path / "in.pdf", smooth(), mask=mask), tmp_path / "out.pdf"
