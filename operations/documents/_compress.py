@@ -9,6 +9,7 @@ from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _met
 from mediamill.operations.documents._open import DocumentFacts, open_pdf
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
+from mediamill.operations.documents._walk import malformed
 
 if TYPE_CHECKING:
     import pikepdf
@@ -143,23 +144,10 @@ def _attempt(
 ) -> _Attempt:
     import pikepdf
 
-    gone = set[_dedupe.Key]()
-    _streams.drop_private(pdf, gone)
-    first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
-    if settings.remove_metadata:
-        _metadata.strip(pdf, facts)
-    coloured = _grey.convert(pdf, facts, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
-    limit = ctx.limits.max_pixels
-    first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
-    wish = _images.Wish(
-        dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy, wavelet=_knows_wavelets(facts)
-    )
-    images = _images.recompress(pdf, wish, gone, ctx)
-    fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
-    _streams.repack(pdf, gone, ctx.check)
-    more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
-    images.deduplicated = first_copies + more_copies
-    images.found += first_copies
+    try:
+        images, fonts, coloured = _changed(pdf, facts, settings, ctx)
+    except malformed() as error:
+        return _Attempt(b"", _images.Report(), 0, Verdict(f"it is not built as a PDF has to be: {error}"))
     ctx.progress(85, "writing")
     try:
         made = save(pdf, facts, linearize=settings.linearize)
@@ -179,6 +167,30 @@ def _attempt(
         grey=settings.grayscale,
     )
     return _Attempt(made, images, fonts, verdict, coloured)
+
+
+def _changed(
+    pdf: "pikepdf.Pdf", facts: DocumentFacts, settings: Settings, ctx: Context
+) -> tuple["_images.Report", int, dict[str, int]]:
+    """Change a document; return what became of its pictures, the bytes its fonts lost, and what kept its colours."""
+    gone = set[_dedupe.Key]()
+    _streams.drop_private(pdf, gone)
+    first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
+    if settings.remove_metadata:
+        _metadata.strip(pdf, facts)
+    coloured = _grey.convert(pdf, facts, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
+    limit = ctx.limits.max_pixels
+    first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
+    wish = _images.Wish(
+        dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy, wavelet=_knows_wavelets(facts)
+    )
+    images = _images.recompress(pdf, wish, gone, ctx)
+    fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
+    _streams.repack(pdf, gone, ctx.check)
+    more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
+    images.deduplicated = first_copies + more_copies
+    images.found += first_copies
+    return images, fonts, coloured
 
 
 def _knows_wavelets(facts: DocumentFacts) -> bool:

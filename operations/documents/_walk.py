@@ -27,6 +27,13 @@ class Unreadable(Exception):
     """A content stream cannot be read to its end, so that it is not known where pictures are painted."""
 
 
+def malformed() -> tuple[type[Exception], ...]:
+    """Return what is raised where something in a document is not of the type it has to be."""
+    import pikepdf
+
+    return (pikepdf.PdfError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+
+
 class Walk:
     """Walks a document.
 
@@ -47,8 +54,6 @@ class Walk:
 
     def document(self, pdf: "pikepdf.Pdf") -> None:
         """Walk all pages; raises Unreadable where one cannot be read."""
-        import pikepdf
-
         self._pdf = pdf
         for self._page, page in enumerate(pdf.pages):
             self._check()
@@ -58,7 +63,7 @@ class Walk:
                 self._content(page.obj.get("/Contents"), page.obj.get("/Resources"), base, 0)
                 for note in page.obj.get("/Annots", []):
                     self._annotation(note, base)
-            except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+            except malformed() as error:
                 raise Unreadable(str(error)) from error
 
     def _annotation(self, note: Any, base: Matrix) -> None:

@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from mediamill.operations.streams._bitrate import Bitrate, parse_bitrate
 from mediamill.operations.streams._outputs import named_by_suffix
-from mediamill.operations.video._codecs import CODECS, Codec, CodecName, Container, Preset, QualityName
+from mediamill.operations.video._codecs import CODECS, CodecName, Container, Preset, QualityName
 from mediamill.protocol.errors import InvalidJob
 from mediamill.protocol.job import Job, OutputPath, Source
 
@@ -135,11 +135,6 @@ class CodingJob(VideoJob, frozen=True, kw_only=True, forbid_unknown_fields=True,
     def coding(self) -> CodecName:
         """The coding of the picture."""
         return self.codec or ("vp9" if self.container == "webm" else "h264")
-
-    @property
-    def codec_facts(self) -> Codec:
-        """What that coding is."""
-        return CODECS[self.coding]
 
 
 def suffix_container(path: str, field: str = "output") -> Container | None:

@@ -487,3 +487,17 @@ def test_the_oldest_archival_level_gets_no_object_streams(done, tmp_path, sample
     assert (output.read_bytes().count(b"/ObjStm") > 0) == bool(streams)
     with pikepdf.open(output) as pdf:
         assert f'pdfaid:part="{part}"'.encode() in pdf.Root.Metadata.read_raw_bytes()
+
+
+@pytest.mark.parametrize("fields", [{}, {"grayscale": True}, {"quality": "lossless"}])
+@pytest.mark.parametrize("wrong", [True, 5, pikepdf.Array([1]), pikepdf.String("x")], ids=["true", "5", "list", "text"])
+def test_what_is_not_built_as_a_pdf_has_to_be_stays_as_it_was(done, sample, tmp_path, wrong, fields):
+    source, output = tmp_path / "wrong.pdf", tmp_path / "out.pdf"
+    with pikepdf.open(sample("report.pdf")) as pdf:
+        for font in pdf.objects:
+            if isinstance(font, pikepdf.Dictionary) and "/FontDescriptor" in font:
+                font.FontDescriptor = wrong
+        pdf.save(source)
+    result = done("pdf_compress", input=source, output=output, **fields)
+    assert "not built as a PDF has to be" in result.metadata["skipped"]
+    assert output.read_bytes() == source.read_bytes()
