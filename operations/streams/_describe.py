@@ -72,9 +72,9 @@ def describe(
         found["chapters"] = [_chapter(one) for one in container.chapters()[:_MOST_CHAPTERS]]
         found["tags"] = _tags(container.metadata)
     picture = main(streams, "video")
-    if picture is not None:
-        if count and "frames" not in picture:
-            picture["frames"] = _counted(stream, picture["index"], check)
+    if picture is not None and count and "frames" not in picture:
+        picture["frames"] = _counted(stream, picture["index"], check)
+    if picture is not None and "display_width" in picture:  # of an unknown coding nothing is known
         found |= {"width": picture["display_width"], "height": picture["display_height"]}
         found["frame_rate"] = picture["frame_rate"]
     return found | {"streams": streams}

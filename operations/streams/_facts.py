@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from mediamill.operations.contract import Limits, Stream
 from mediamill.operations.streams._av import av, input_error
+from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._matrix import Turn, read_matrix
 from mediamill.operations.streams._open import demuxer
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError
@@ -81,6 +82,7 @@ class VideoFacts(Struct, frozen=True, kw_only=True):
         duration: Seconds, 0 where unknown.
         start: When the first frame is shown, in seconds.
         bitrate: Bits a second, 0 where unknown.
+        scrambled: Whether only decoding tells the order its pictures are shown in, so that packets cannot be copied.
     """
 
     index: int
@@ -100,6 +102,7 @@ class VideoFacts(Struct, frozen=True, kw_only=True):
     duration: float
     start: float
     bitrate: int
+    scrambled: bool = False
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -260,6 +263,7 @@ def _video(container: "InputContainer", stream: Any, limits: Limits) -> VideoFac
         duration=_seconds(stream, stream.duration),
         start=_seconds(stream, stream.start_time),
         bitrate=context.bit_rate or 0,
+        scrambled=Clock(container.format.name).guesses and bool(context.has_b_frames),
     )
 
 

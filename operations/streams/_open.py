@@ -92,6 +92,8 @@ def _opened(stream: Stream, descriptor: int, *, probed: bool) -> "InputContainer
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
         container: InputContainer = library.open("fd:", format=name, options=options, **lenient)
+    except library.MemoryError as error:  # FFmpeg's libraries refuse what no honest header asks for
+        raise CorruptInput("The file's header asks for more memory than there is.", detail=str(error)) from None
     except (library.FFmpegError, ValueError) as error:
         raise input_error(error) from None
     if quick and any(_is_untold(one) for one in container.streams.video):
