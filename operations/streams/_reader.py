@@ -8,7 +8,7 @@ from msgspec import Struct
 from mediamill.operations.streams._av import av
 from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
-from mediamill.operations.streams._dts import DecodingOrder, with_decoding_times
+from mediamill.operations.streams._dts import Fitting, with_decoding_times
 from mediamill.operations.streams._facts import MediaFacts
 from mediamill.operations.streams._jumps import continuous
 
@@ -75,7 +75,7 @@ class Reader:
         self._damage = damage
         self._threads = threads
         self._clock = Clock(facts.format)
-        self._order = DecodingOrder()
+        self._fitting = Fitting()
         self._packets_of_picture = 0
         self._frames_of_picture = 0
         self._whole = span.start <= facts.start + _EDGE
@@ -184,10 +184,10 @@ class Reader:
             self._damage.note(ValueError("a packet with holes"))
             if kind == "audio":
                 return
-        if self._order.keeps(packet):
+        if self._fitting.keeps(packet):
             yield "copy", packet
         else:
-            self._damage.note(ValueError("a packet out of order"))
+            self._damage.note(ValueError("a packet that does not fit"))
 
     def _check(self, packet: Any) -> None:
         try:

@@ -12,7 +12,7 @@ from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._companions import Companions
 from mediamill.operations.streams._cover import read_covers
 from mediamill.operations.streams._damage import Damage
-from mediamill.operations.streams._dts import DecodingOrder, with_decoding_times
+from mediamill.operations.streams._dts import Fitting, with_decoding_times
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts
 from mediamill.operations.streams._jumps import continuous
 from mediamill.operations.streams._mux import carry_stream_tags, carry_tags, copied_stream, muxer
@@ -91,7 +91,7 @@ class _Track:
         self._from = -float("inf") if order.cut.whole else begin / self._tick
         self._until = end / self._tick
         self._run_up = _RUN_UP.get(facts.codec, 0) if order.format in _HIDING else None
-        self._order = DecodingOrder()
+        self._fitting = Fitting()
         self.over = False
 
     def take(self, packet: Any) -> Any:
@@ -106,7 +106,7 @@ class _Track:
             return None
         packet.pts = time - self._shift
         packet.dts -= self._shift
-        if not self._order.keeps(packet):
+        if not self._fitting.keeps(packet):
             return None
         packet.stream = self._made
         return packet

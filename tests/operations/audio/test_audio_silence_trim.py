@@ -127,7 +127,7 @@ def test_damage_that_is_heard_is_told_of_what_is_copied(
     else:
         (tmp_path / "in.flac").write_bytes(sample("glide.flac").read_bytes())
     data = bytearray((tmp_path / "in.flac").read_bytes())
-    at = len(data) // 2
+    at = len(data) - 300  # what is lost there is too short to change its loudness
     data[at : at + 8] = bytes(byte ^ 0xFF for byte in data[at : at + 8])
     (tmp_path / "in.flac").write_bytes(data)
     metadata = done(operation, input=tmp_path / "in.flac", output=output, **fields).metadata

@@ -66,3 +66,16 @@ def test_one_wrong_time_is_no_jump(done: Any, sample: Any, tmp_path: Path) -> No
     times = _times(result.outputs[0].path, "video")
     assert len(times) >= 49
     assert times[-1] == pytest.approx(1.96, abs=0.05)
+
+
+def test_sound_without_its_header_stays_behind(done: Any, sample: Any, tmp_path: Path) -> None:
+    data = bytearray(sample("film.ts").read_bytes())
+    with av.open(str(sample("film.ts"))) as container:
+        headers = [bytes(packet)[:8] for packet in container.demux(audio=0) if packet.size]
+    at = data.find(headers[40])
+    data[at] = 0
+    path = tmp_path / "in.ts"
+    path.write_bytes(data)
+    for name, fields in {"video_transcode": {"skip_if_larger": False}, "video_trim": {"start": 0}}.items():
+        result = done(name, input=path, output=tmp_path / "out.mp4", **fields)
+        assert 85 < len(_times(result.outputs[0].path, "audio")) < len(headers)
