@@ -16,7 +16,7 @@ from mediamill.operations.contract import Limits, Stream
 from mediamill.operations.streams._av import av, input_error
 from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._matrix import Turn, read_matrix
-from mediamill.operations.streams._open import demuxer
+from mediamill.operations.streams._open import demuxer, packets
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError
 
 if TYPE_CHECKING:
@@ -327,10 +327,10 @@ def _drained(context: Any, packet: Any) -> list[Any]:
 
 
 def _packets(container: "InputContainer", stream: Any) -> Iterator[Any]:
-    packets = container.demux(stream)
+    found = packets(container, stream)
     for _ in range(_PACKETS_TO_LOOK_AT):
         try:
-            yield next(packets)
+            yield next(found)
         except StopIteration:
             return
         except av().FFmpegError as error:

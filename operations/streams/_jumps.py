@@ -8,11 +8,16 @@ none.
 from collections.abc import Iterator
 from typing import Any
 
+from mediamill.operations.streams._damage import Damage
+
 _JUMPING = ("mpegts",)
 """Formats whose clocks may be set anew."""
 
-_BACK, _FORWARD = 0.1, 10.0
-"""Seconds a packet may be decoded before and after the one before it without being called a jump."""
+_BACK, _FORWARD = 1.0, 10.0
+"""Seconds a packet may be decoded before and after the one before it: less is damage, or a pause, and no jump."""
+
+_FAR = 60.0
+"""Seconds without sound after which a frame needs another one to be believed."""
 
 _MOST = 8
 """Stretches remembered: packets of one stream are not far behind those of another."""
@@ -35,6 +40,39 @@ def continuous(packets: Iterator[Any], format_name: str) -> Iterator[Any]:
         yield packet
 
 
+class Lone:
+    """Leaves out frames of sound that are far from all others: what is missing before them would be filled for hours.
+
+    Args:
+        damage: Counts them.
+    """
+
+    def __init__(self, damage: Damage) -> None:
+        self._damage = damage
+        self._end: float | None = None
+        self._held: Any = None
+
+    def sifted(self, frame: Any) -> tuple[Any, ...]:
+        """Return the frames that may go on: one that is far from those before it waits for one that follows it."""
+        held, self._held = self._held, None
+        start, end = _span(frame)
+        if held is not None:
+            if abs(start - _span(held)[1]) <= _BACK:
+                self._end = end
+                return held, frame
+            self._damage.note(ValueError("a frame far from all others"))
+        if self._end is not None and start - self._end > _FAR:
+            self._held = frame
+            return ()
+        self._end = end
+        return (frame,)
+
+
+def _span(frame: Any) -> tuple[float, float]:
+    start = float(frame.pts * frame.time_base)
+    return start, start + frame.samples / frame.sample_rate
+
+
 class _Clock:
     def __init__(self) -> None:
         self._offsets = [0.0]
@@ -54,6 +92,8 @@ class _Clock:
             ticks = round(self._current / tick)
             packet.pts = None if packet.pts is None else packet.pts + ticks
             packet.dts = None if packet.dts is None else packet.dts + ticks
+        if packet.pts is not None and packet.dts is not None and abs(packet.pts - packet.dts) * tick > _FORWARD:
+            packet.pts = packet.dts
 
     def _offset(self, index: int, time: float) -> float:
         last = self._last.get(index)

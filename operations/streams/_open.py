@@ -68,6 +68,15 @@ def demuxer(stream: Stream, *, probed: bool = False) -> Iterator["InputContainer
         os.close(descriptor)
 
 
+def packets(container: "InputContainer", *streams: Any) -> Iterator[Any]:
+    """Yield an opened container's packets, of some streams or all; last comes an empty one of each.
+
+    PyAV means to end streams, too, that only appeared on the way, as they may in transport streams, and fails at it.
+    """
+    with contextlib.suppress(IndexError):
+        yield from container.demux(*streams)
+
+
 @contextlib.contextmanager
 def written(path: str) -> Iterator[Stream]:
     """Open a file that was just written, to hold it to what it should be."""

@@ -10,7 +10,8 @@ from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._dts import Fitting, with_decoding_times
 from mediamill.operations.streams._facts import MediaFacts
-from mediamill.operations.streams._jumps import continuous
+from mediamill.operations.streams._jumps import Lone, continuous
+from mediamill.operations.streams._open import packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -76,6 +77,7 @@ class Reader:
         self._threads = threads
         self._clock = Clock(facts.format)
         self._fitting = Fitting()
+        self._lone = Lone(damage)
         self._packets_of_picture = 0
         self._frames_of_picture = 0
         self._whole = span.start <= facts.start + _EDGE
@@ -128,14 +130,14 @@ class Reader:
 
     def _packets(self) -> Iterator[Any]:
         picture = self._facts.video.index if self._facts.video is not None else -1
-        packets = continuous(self._demuxed(), self._facts.format)
-        return with_decoding_times(packets, picture) if picture in self._wanted.copied else packets
+        going_on = continuous(self._demuxed(), self._facts.format)
+        return with_decoding_times(going_on, picture) if picture in self._wanted.copied else going_on
 
     def _demuxed(self) -> Iterator[Any]:
-        packets = self._source.demux()  # of all streams: where the last one ends is where the file does
+        found = packets(self._source)  # of all streams: where the last one ends is where the file does
         while True:
             try:
-                yield next(packets)
+                yield next(found)
             except StopIteration:
                 return
             except av().FFmpegError as error:
@@ -172,7 +174,7 @@ class Reader:
             if frame.is_corrupt:
                 self._damage.note(ValueError("a frame with holes"))
             frame.pts -= round(self._span.start / frame.time_base)
-            units.append((kind, frame))
+            units += ((kind, one) for one in (self._lone.sifted(frame) if kind == "audio" else (frame,)))
         return units, over
 
     def _copied(self, packet: Any) -> Iterator[Unit]:

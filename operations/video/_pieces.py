@@ -8,6 +8,7 @@ from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import VideoFacts
+from mediamill.operations.streams._open import packets
 from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
 from mediamill.operations.video._edges import Edge, Joint, Ranks
 from mediamill.operations.video._graph import VideoFilter
@@ -293,7 +294,7 @@ def coded_tail(
     stream = source.streams[video.index]
     to_key(source, stream, early(video, cut.tail_first))
     begun = False
-    for packet in with_decoding_times(source.demux(stream), video.index):
+    for packet in with_decoding_times(packets(source, stream), video.index):
         begun = begun or is_first(packet, cut.tail_first)
         if not begun or packet.dts is None:
             continue

@@ -16,7 +16,7 @@ from mediamill.operations.streams._dts import Fitting, with_decoding_times
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts
 from mediamill.operations.streams._jumps import continuous
 from mediamill.operations.streams._mux import carry_stream_tags, carry_tags, copied_stream, muxer
-from mediamill.operations.streams._open import demuxer
+from mediamill.operations.streams._open import demuxer, packets
 from mediamill.operations.streams._reader import Reader, Span, Wanted
 from mediamill.operations.video._chain import chain_for
 from mediamill.operations.video._codecs import CODECS, VideoCode, mend_decoding_time, set_up_encoder
@@ -314,8 +314,8 @@ class _Pass:
 
     def _packets(self) -> Iterator[Any]:
         try:
-            packets = continuous(self._source.demux(), self._facts.format)
-            yield from with_decoding_times(packets, self._video.index)
+            going_on = continuous(packets(self._source), self._facts.format)
+            yield from with_decoding_times(going_on, self._video.index)
         except av().FFmpegError as error:
             self._damage.note(error)
 

@@ -79,3 +79,25 @@ def test_sound_without_its_header_stays_behind(done: Any, sample: Any, tmp_path:
     for name, fields in {"video_transcode": {"skip_if_larger": False}, "video_trim": {"start": 0}}.items():
         result = done(name, input=path, output=tmp_path / "out.mp4", **fields)
         assert 85 < len(_times(result.outputs[0].path, "audio")) < len(headers)
+
+
+def test_a_frame_of_sound_far_from_all_others_is_left_out(done: Any, sample: Any, tmp_path: Path) -> None:
+    path = tmp_path / "in.flv"
+    with av.open(str(sample("film.mp4"))) as source, av.open(str(path), "w") as target:
+        made = {one.index: target.add_stream_from_template(one) for one in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = made[packet.stream_index]
+                target.mux(packet)
+    data = bytearray(path.read_bytes())
+    at, sounds = 13, []
+    while at < len(data):  # a tag's kind, length and time, of which the highest byte comes last; then its length again
+        if data[at] == 8:
+            sounds.append(at)
+        at += 15 + int.from_bytes(data[at + 1 : at + 4], "big")
+    data[sounds[40] + 7] = 1  # hours away
+    path.write_bytes(data)
+    fields = {"input": path, "output": tmp_path / "out.mp4", "audio_codec": "mp3", "skip_if_larger": False}
+    result = done("video_transcode", **fields)
+    assert result.outputs[0].duration < 3
+    assert result.metadata["damaged"]["decode_errors"] >= 1
