@@ -19,7 +19,7 @@ from mediamill.operations.streams._mux import carry_stream_tags, copied_stream, 
 from mediamill.operations.streams._open import demuxer
 from mediamill.operations.streams._reader import Reader, Span, Wanted, within
 from mediamill.operations.streams._sound import AudioCode, AudioFilter, add_audio
-from mediamill.protocol.errors import CorruptInput
+from mediamill.protocol.errors import CorruptInput, InvalidJob
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -218,6 +218,8 @@ def _encode(ctx: Context, listener: Listener, encoder: _Encoder, damage: Damage,
             encoder.take(frame)
             ctx.progress(share[0] + (share[1] - share[0]) * listener.share, listener.told)
     encoder.finish()
+    if not encoder.seconds and listener.ended and not damage.errors:
+        raise InvalidJob("There is no sample in this part of the sound.", field="end", expected="a longer part")
     if not encoder.seconds:
         raise CorruptInput("No sound of the file can be decoded.", detail=damage.first or None)
 

@@ -276,6 +276,7 @@ class CopiedPiece:
             self._clock = packet.dts if self._clock is None else max(packet.dts, self._clock + 1)
             packet.pts -= cut.start
             packet.dts = self._clock - cut.start
+            packet.pts = max(packet.pts, packet.dts)  # where a damaged file's clock went back
             packet.stream = self._made
             self.ended = max(self.ended, (packet.pts + packet.duration) * self._tick)
             yield packet
