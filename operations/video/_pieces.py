@@ -1,7 +1,7 @@
 """A film's picture on its way into a cut: copied but for its edges, or coded anew where that cannot be trusted."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from mediamill.operations.streams._av import av
 from mediamill.operations.streams._clock import Clock
@@ -16,22 +16,6 @@ from mediamill.operations.video._graph import VideoFilter
 
 class Changed(Exception):
     """The film changes on its way what its container says of it once, so nothing may be joined to it."""
-
-
-class Piece(Protocol):
-    """What a film's packets of picture are given to.
-
-    Attributes:
-        over: Whether the cut's end has been reached.
-    """
-
-    over: bool
-
-    def take(self, packet: Any) -> Iterator[Any]:
-        """Yield what a packet gives."""
-
-    def finish(self) -> Iterator[Any]:
-        """Yield what is left at the file's end."""
 
 
 def is_first(packet: Any, pts: int) -> bool:
