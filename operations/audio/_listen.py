@@ -89,6 +89,11 @@ class Listener:
         return min(1.0, self._reader.ended / self._reader.expected) if self._reader.expected else 0.0
 
     @property
+    def ended(self) -> float:
+        """Seconds that have been read."""
+        return self._reader.ended
+
+    @property
     def told(self) -> str:
         """How far it is, for a person."""
         return f"{self._reader.ended:.1f} of {self._reader.expected:.1f} s"

@@ -17,9 +17,9 @@ from mediamill.operations.streams._cover import Cover, add_cover
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._mux import carry_stream_tags, copied_stream, muxer
 from mediamill.operations.streams._open import demuxer
-from mediamill.operations.streams._reader import Reader, Span, Wanted
+from mediamill.operations.streams._reader import Reader, Span, Wanted, within
 from mediamill.operations.streams._sound import AudioCode, AudioFilter, add_audio
-from mediamill.protocol.errors import CorruptInput
+from mediamill.protocol.errors import CorruptInput, InvalidJob
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -107,7 +107,9 @@ def make_sound(ctx: Context, track: Track, recipe: Recipe, damage: Damage, share
             stream = copied_stream(target, source.streams[track.sound.index], strip=recipe.strip)
             notes = writer.add_covers(stream)
             notes |= _copy(ctx, source, track, recipe, stream, writer, damage, share)
-            seconds = min(writer.ended, track.facts.duration or writer.ended)
+            seconds = within(writer.ended, track.facts.duration)
+            if not seconds:
+                raise CorruptInput("No sound of the file can be read.", detail=damage.first or None)
         else:
             stream = add_audio(target, recipe.code)
             carry_stream_tags(source.streams[track.sound.index], stream, strip=recipe.strip)
@@ -216,6 +218,8 @@ def _encode(ctx: Context, listener: Listener, encoder: _Encoder, damage: Damage,
             encoder.take(frame)
             ctx.progress(share[0] + (share[1] - share[0]) * listener.share, listener.told)
     encoder.finish()
+    if not encoder.seconds and listener.ended and not damage.errors:
+        raise InvalidJob("There is no sample in this part of the sound.", field="end", expected="a longer part")
     if not encoder.seconds:
         raise CorruptInput("No sound of the file can be decoded.", detail=damage.first or None)
 
@@ -238,13 +242,11 @@ def _copy(
     lead = min(start, _LEAD) if facts.format in _EDITED and recipe.container == "m4a" else 0.0
     span = Span(start=facts.start + start - lead, end=None if end is None else facts.start + end)
     index = track.sound.index
-    wanted = Wanted(copied=(index,), audio=index if recipe.checked else None)
+    wanted = Wanted(copied=(index,), checked=recipe.checked)
     reader = Reader(source, facts, span, wanted, damage, 1)
     shift: int | None = None
     notes: dict[str, Any] = {}
-    for kind, packet in reader.units():
-        if kind != "copy":
-            continue
+    for _, packet in reader.units():
         if shift is None:
             shift = round(lead / packet.time_base) if lead else packet.pts if start else 0
             if start and not lead:
@@ -254,6 +256,4 @@ def _copy(
         writer.write([packet])
         done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
         ctx.progress(share[0] + (share[1] - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
-    if shift is None:
-        raise CorruptInput("No sound of the file can be read.", detail=damage.first or None)
     return notes

@@ -19,6 +19,7 @@ from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import look
 from mediamill.operations.streams._open import demuxer, written
 from mediamill.operations.streams._sound import SoundFilter
+from mediamill.protocol.errors import CorruptInput
 
 ABSOLUTE_GATE = -70.0
 """LUFS below which a block never counts."""
@@ -175,6 +176,8 @@ def _told(
                 yield from (("frame", out) for out in chain.send(frame))
                 ctx.progress(share[0] + (share[1] - share[0]) * listener.share, listener.told)
         yield from (("frame", out) for out in chain.flush())
+    if not seconds:
+        raise CorruptInput("No sound of the file can be decoded.", detail=damage.first or None)
     yield "length", seconds
 
 

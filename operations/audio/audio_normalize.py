@@ -58,7 +58,7 @@ def run(params: Params, ctx: Context) -> Metadata:
         "input_true_peak": _rounded(before.peak),
     }
     if before.lufs is None or (goal.met(before, _AS_GOOD) and prepared.copies):
-        return told | _left(params, prepared, before, goal, ctx)
+        return told | _left(params, prepared, before, ctx) | damage.told()
     told["source"] = source_of(prepared)
     if prepared.code.layout != prepared.track.sound.layout:  # channels that are mixed are as loud as their mix
         before = measure(
@@ -92,7 +92,7 @@ def _settled(params: Params, prepared: Prepared, target: Target, before: Loudnes
     return settle(goal, before, make)
 
 
-def _left(params: Params, prepared: Prepared, before: Loudness, goal: Goal, ctx: Context) -> dict[str, Any]:
+def _left(params: Params, prepared: Prepared, before: Loudness, ctx: Context) -> dict[str, Any]:
     """Leave a sound as loud as it is: it is right already, or has no loudness to go by."""
     found = carry_out(params, prepared, ctx, copies=prepared.copies, share=(25.0, 100.0))
     reached = before.lufs is not None

@@ -56,13 +56,14 @@ def run(params: Params, ctx: Context) -> Metadata:
     """
     prepared = _prepare(params, ctx)
     ctx.reserve(prepared.plan.memory_bytes)
+    damage = Damage(strict=params.strict)
     found, seconds = silences(
         ctx,
         prepared.track,
         threshold=params.threshold_db,
         least=params.min_duration,
         share=(0.0, 40.0),
-        damage=Damage(strict=params.strict),
+        damage=damage,
     )
     removed = _removed(found, seconds, params)
     kept = _between(removed, seconds)
@@ -72,6 +73,7 @@ def run(params: Params, ctx: Context) -> Metadata:
     }
     segments, copies = (kept, False) if kept and removed else (WHOLE, prepared.copies)
     told |= carry_out(params, prepared, ctx, segments=segments, copies=copies, share=(40.0, 100.0))
+    told |= damage.told()
     return told if kept else told | {"silent": True}
 
 

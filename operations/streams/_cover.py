@@ -9,7 +9,7 @@ from msgspec import Struct
 from mediamill.operations.contract import Stream
 from mediamill.operations.streams._av import av, input_error
 from mediamill.operations.streams._facts import MediaFacts
-from mediamill.operations.streams._open import demuxer
+from mediamill.operations.streams._open import demuxer, packets
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -52,7 +52,7 @@ def read_covers(stream: Stream, facts: MediaFacts) -> tuple[Cover, ...]:
         library = av()
         streams: list[Any] = [container.streams[index] for index in facts.covers]
         try:
-            for packet in container.demux(*streams):
+            for packet in packets(container, *streams):
                 one = packet.stream
                 if packet.size and one.index not in found:
                     context: Any = one.codec_context

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mediamill.operations.contract import Limits, Stream
 from mediamill.operations.streams._av import av
 from mediamill.operations.streams._facts import Colour, MediaFacts, VideoFacts, is_cover, read_facts
-from mediamill.operations.streams._open import demuxer
+from mediamill.operations.streams._open import demuxer, packets
 from mediamill.protocol.errors import CorruptInput, LimitExceeded
 from mediamill.protocol.results import text
 
@@ -72,9 +72,9 @@ def describe(
         found["chapters"] = [_chapter(one) for one in container.chapters()[:_MOST_CHAPTERS]]
         found["tags"] = _tags(container.metadata)
     picture = main(streams, "video")
-    if picture is not None:
-        if count and "frames" not in picture:
-            picture["frames"] = _counted(stream, picture["index"], check)
+    if picture is not None and count and "frames" not in picture:
+        picture["frames"] = _counted(stream, picture["index"], check)
+    if picture is not None and "display_width" in picture:  # of an unknown coding nothing is known
         found |= {"width": picture["display_width"], "height": picture["display_height"]}
         found["frame_rate"] = picture["frame_rate"]
     return found | {"streams": streams}
@@ -212,11 +212,11 @@ def _counted(stream: Stream, index: int, check: Callable[[], None]) -> int:
     """Return how many pictures a stream holds: its packets."""
     count = 0
     with demuxer(stream) as container:
-        packets = container.demux(container.streams[index])
+        found = packets(container, container.streams[index])
         while True:
             check()
             try:
-                packet = next(packets)
+                packet = next(found)
             except (StopIteration, av().FFmpegError):  # the file ends here, well or not
                 return count
             count += packet.size > 0

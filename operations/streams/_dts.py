@@ -1,7 +1,13 @@
-"""Decoding times for packets whose container tells only when they are shown, as Matroska does."""
+"""Decoding times: for packets whose container tells only when they are shown, and one after the other for all."""
 
 from collections.abc import Iterator
 from typing import Any
+
+_ADTS_BYTES, _ADTS_RATES = 7, 13
+"""Length of AAC's header, and how many sample rates it can name."""
+
+_APART = 0.001
+"""Seconds packets of sound are apart at least: less may come to nothing in another container's ticks."""
 
 
 def with_decoding_times(packets: Iterator[Any], index: int) -> Iterator[Any]:
@@ -35,3 +41,43 @@ def _led_up(waiting: list[Any], known: int) -> Iterator[Any]:
     for number, packet in enumerate(waiting):
         packet.dts = known - (len(waiting) - number) * step
         yield packet
+
+
+class Fitting:
+    """Sees to it that packets that are copied can be written: containers refuse a film for one that cannot."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, int] = {}
+
+    def keeps(self, packet: Any) -> bool:
+        """Return whether a packet may be written, its times mended where they are not after those before it.
+
+        Pictures need each other and always are; sound that does not go on, or has lost its header, stays behind.
+        """
+        kind, index = packet.stream.type, packet.stream_index
+        if kind not in ("video", "audio"):
+            return True
+        last = self._last.get(index)
+        if kind == "audio":
+            if _lacks_header(packet):
+                return False
+            if last is not None and (packet.dts - last) * packet.time_base < _APART:
+                return False
+        if last is not None and packet.dts <= last:
+            packet.dts = last + 1
+            if packet.pts is not None:
+                packet.pts = max(packet.pts, packet.dts)
+        self._last[index] = packet.dts
+        return True
+
+
+def _lacks_header(packet: Any) -> bool:
+    """Return whether a packet's header is lost: AAC of transport streams has one in each (ISO 13818-7, 6.2)."""
+    context = packet.stream.codec_context
+    if context is None or context.name != "aac" or context.extradata:
+        return False
+    if packet.size < _ADTS_BYTES:
+        return True
+    header = int.from_bytes(memoryview(packet)[:_ADTS_BYTES], "big")
+    begins, rate, length = header >> 44 == 0xFFF, header >> 34 & 0xF, header >> 13 & 0x1FFF
+    return not (begins and rate < _ADTS_RATES and length >= _ADTS_BYTES)

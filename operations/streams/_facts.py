@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from mediamill.operations.contract import Limits, Stream
 from mediamill.operations.streams._av import av, input_error
+from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._matrix import Turn, read_matrix
-from mediamill.operations.streams._open import demuxer
+from mediamill.operations.streams._open import demuxer, packets
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, MediaError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class VideoFacts(Struct, frozen=True, kw_only=True):
         duration: Seconds, 0 where unknown.
         start: When the first frame is shown, in seconds.
         bitrate: Bits a second, 0 where unknown.
+        scrambled: Whether only decoding tells the order its pictures are shown in, so that packets cannot be copied.
     """
 
     index: int
@@ -100,6 +102,7 @@ class VideoFacts(Struct, frozen=True, kw_only=True):
     duration: float
     start: float
     bitrate: int
+    scrambled: bool = False
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -260,6 +263,7 @@ def _video(container: "InputContainer", stream: Any, limits: Limits) -> VideoFac
         duration=_seconds(stream, stream.duration),
         start=_seconds(stream, stream.start_time),
         bitrate=context.bit_rate or 0,
+        scrambled=Clock(container.format.name).guesses and bool(context.has_b_frames),
     )
 
 
@@ -323,10 +327,10 @@ def _drained(context: Any, packet: Any) -> list[Any]:
 
 
 def _packets(container: "InputContainer", stream: Any) -> Iterator[Any]:
-    packets = container.demux(stream)
+    found = packets(container, stream)
     for _ in range(_PACKETS_TO_LOOK_AT):
         try:
-            yield next(packets)
+            yield next(found)
         except StopIteration:
             return
         except av().FFmpegError as error:

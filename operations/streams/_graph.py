@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mediamill.operations.streams._av import av
+from mediamill.operations.streams._av import av, input_error
 
 
 class FrameFilter:
@@ -27,7 +27,10 @@ class FrameFilter:
         key = self._form(frame)
         if key != self._key:
             yield from self.flush()
-            self._build(frame)
+            try:
+                self._build(frame)
+            except av().FFmpegError as error:  # damaged headers tell of forms there cannot be
+                raise input_error(error) from None
             self._key = key
         self._source.push(frame)
         yield from self._pulled()

@@ -68,6 +68,15 @@ def demuxer(stream: Stream, *, probed: bool = False) -> Iterator["InputContainer
         os.close(descriptor)
 
 
+def packets(container: "InputContainer", *streams: Any) -> Iterator[Any]:
+    """Yield an opened container's packets, of some streams or all; last comes an empty one of each.
+
+    PyAV means to end streams, too, that only appeared on the way, as they may in transport streams, and fails at it.
+    """
+    with contextlib.suppress(IndexError):
+        yield from container.demux(*streams)
+
+
 @contextlib.contextmanager
 def written(path: str) -> Iterator[Stream]:
     """Open a file that was just written, to hold it to what it should be."""
@@ -92,6 +101,8 @@ def _opened(stream: Stream, descriptor: int, *, probed: bool) -> "InputContainer
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
         container: InputContainer = library.open("fd:", format=name, options=options, **lenient)
+    except library.MemoryError as error:  # FFmpeg's libraries refuse what no honest header asks for
+        raise CorruptInput("The file's header asks for more memory than there is.", detail=str(error)) from None
     except (library.FFmpegError, ValueError) as error:
         raise input_error(error) from None
     if quick and any(_is_untold(one) for one in container.streams.video):

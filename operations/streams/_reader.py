@@ -8,8 +8,10 @@ from msgspec import Struct
 from mediamill.operations.streams._av import av
 from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
-from mediamill.operations.streams._dts import with_decoding_times
+from mediamill.operations.streams._dts import Fitting, with_decoding_times
 from mediamill.operations.streams._facts import MediaFacts
+from mediamill.operations.streams._jumps import Lone, continuous
+from mediamill.operations.streams._open import packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -20,6 +22,13 @@ Unit = tuple[Kind, Any]
 
 _EDGE = 1e-6
 """Seconds a frame may begin before the span and still count: times are whole ticks."""
+
+
+_SUSPICIOUS = ("mpegts",)
+"""Formats that call packets torn which are next to what is missing."""
+
+_LAST = 1.0
+"""Seconds a file's last packet may reach beyond the end its header tells."""
 
 
 class Span(Struct, frozen=True, kw_only=True):
@@ -35,12 +44,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
     Attributes:
         video: Decoded.
         audio: Decoded.
-        copied: Left as packets; a stream may be decoded, too.
+        copied: Left as packets.
+        checked: Whether those are decoded as well, to see that they can be.
     """
 
     video: int | None = None
     audio: int | None = None
     copied: tuple[int, ...] = ()
+    checked: bool = False
 
 
 class Reader:
@@ -65,6 +76,8 @@ class Reader:
         self._damage = damage
         self._threads = threads
         self._clock = Clock(facts.format)
+        self._fitting = Fitting()
+        self._lone = Lone(damage)
         self._packets_of_picture = 0
         self._frames_of_picture = 0
         self._whole = span.start <= facts.start + _EDGE
@@ -95,7 +108,7 @@ class Reader:
             index = packet.stream.index  # the packets that end a stream bear no number of it
             if packet.pts is not None and packet.time_base:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                self.ended = max(self.ended, min(end - self._span.start, self.expected or end))
+                self.ended = max(self.ended, within(end - self._span.start, self.expected))
             if index not in going:
                 continue
             units, over = self._read(packet)
@@ -117,14 +130,14 @@ class Reader:
 
     def _packets(self) -> Iterator[Any]:
         picture = self._facts.video.index if self._facts.video is not None else -1
-        packets = self._demuxed()
-        return with_decoding_times(packets, picture) if picture in self._wanted.copied else packets
+        going_on = continuous(self._demuxed(), self._facts.format)
+        return with_decoding_times(going_on, picture) if picture in self._wanted.copied else going_on
 
     def _demuxed(self) -> Iterator[Any]:
-        packets = self._source.demux()  # of all streams: where the last one ends is where the file does
+        found = packets(self._source)  # of all streams: where the last one ends is where the file does
         while True:
             try:
-                yield next(packets)
+                yield next(found)
             except StopIteration:
                 return
             except av().FFmpegError as error:
@@ -141,8 +154,7 @@ class Reader:
             over = self._is_over(time)
             # What comes before a whole file's start is what its sound's decoder has to be fed to begin well.
             if not over and (self._whole or time >= self._span.start - _EDGE):
-                self._shift(packet)
-                units.append(("copy", packet))
+                units += self._copied(packet)
         if index not in (wanted.video, wanted.audio):
             return units, over
         kind: Kind = "video" if index == wanted.video else "audio"
@@ -162,8 +174,31 @@ class Reader:
             if frame.is_corrupt:
                 self._damage.note(ValueError("a frame with holes"))
             frame.pts -= round(self._span.start / frame.time_base)
-            units.append((kind, frame))
+            units += ((kind, one) for one in (self._lone.sifted(frame) if kind == "audio" else (frame,)))
         return units, over
+
+    def _copied(self, packet: Any) -> Iterator[Unit]:
+        kind = packet.stream.type
+        if self._wanted.checked and kind in ("video", "audio"):
+            self._check(packet)
+        self._shift(packet)
+        if packet.is_corrupt and self._facts.format not in _SUSPICIOUS:
+            self._damage.note(ValueError("a packet with holes"))
+            if kind == "audio":
+                return
+        if self._fitting.keeps(packet):
+            yield "copy", packet
+        else:
+            self._damage.note(ValueError("a packet that does not fit"))
+
+    def _check(self, packet: Any) -> None:
+        try:
+            frames = packet.decode()
+        except av().FFmpegError as error:
+            self._damage.note(error)
+            return
+        if any(frame.is_corrupt for frame in frames):
+            self._damage.note(ValueError("a frame with holes"))
 
     def _decoded(self, packet: Any, kind: Kind) -> list[Any]:
         if kind == "video":
@@ -188,3 +223,8 @@ class Reader:
         if packet.pts is not None:
             packet.pts -= ticks
         packet.dts -= ticks
+
+
+def within(seconds: float, expected: float) -> float:
+    """Return how long something lasts of which the last packet may reach beyond the end that is told, 0 for none."""
+    return expected if expected and expected < seconds < expected + _LAST else seconds

@@ -40,7 +40,6 @@ def remux(
     damage: Damage,
     *,
     strip: bool = False,
-    picture: bool = True,
     sound: bool = True,
 ) -> Remuxed:
     """Copy a file's picture, sound tracks, subtitles, covers and chapters into a new container.
@@ -53,8 +52,7 @@ def remux(
         format_name: Its format's long name.
         damage: Counts what is wrong with the source.
         strip: Whether tags, and with them places and covers, stay behind.
-        picture: Whether that goes along.
-        sound: Whether that does.
+        sound: Whether that goes along.
 
     Raises:
         MediaError: The source cannot be read, or the container does not hold it or cannot be written.
@@ -62,7 +60,7 @@ def remux(
     library = av()
     span = Span(start=facts.start)
     covers = read_covers(stream, facts)
-    indices = [facts.video.index] if facts.video is not None and picture else []
+    indices = [facts.video.index] if facts.video is not None else []
     indices += [one.index for one in facts.audio] if sound else []
     with demuxer(stream) as source, muxer(path, format_name) as target:
         carry_tags(source, target, strip=strip, shift=span.start)
@@ -71,7 +69,8 @@ def remux(
         except ValueError as error:
             raise output_error(error, f"The {format_name.upper()} writer") from None
         companions = Companions(source, target, facts, format_name, covers, strip=strip)
-        reader = Reader(source, facts, span, Wanted(copied=(*indices, *facts.subtitles)), damage, 1)
+        wanted = Wanted(copied=(*indices, *facts.subtitles), checked=damage.strict)
+        reader = Reader(source, facts, span, wanted, damage, 1)
         try:
             target.mux(companions.first)
             for packet in _packets(reader, copies, companions):

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._graph import FrameFilter
+from mediamill.protocol.errors import CorruptInput
 
 AudioCodecName = Literal["aac", "mp3", "opus", "vorbis", "flac", "alac", "wav"]
 
@@ -47,6 +48,10 @@ RATES: dict[str, tuple[int, ...]] = {
     "mp3": (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000),
     "aac": (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350),
 }
+
+
+_RATES_THERE_ARE = 1_000, 3_000_000
+"""Samples a second, from the coarsest telemetry to the one-bit sound of discs."""
 
 
 class AudioCode(Struct, frozen=True, kw_only=True):
@@ -94,7 +99,12 @@ def code_for(
         channels: Of that layout.
         filters: What it goes through first.
         samples: How the track keeps its samples, for lossless codings.
+
+    Raises:
+        CorruptInput: The track says of itself what no sound is; made into one, a small file would last for days.
     """
+    if not _RATES_THERE_ARE[0] <= sample_rate <= _RATES_THERE_ARE[1]:
+        raise CorruptInput(f"The sound says that it has {sample_rate} samples a second.")
     most = _MOST_CHANNELS[codec]
     if channels > most:
         channels, layout = most, _LAYOUTS[most]

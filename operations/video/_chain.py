@@ -58,7 +58,9 @@ def chain_for(
     if facts.pixel != 1 or facts.turn.swaps or cover is not None:
         filters.append("setsar=1")
     if code.rate is not None:
-        filters.append(f"fps={code.rate}")
+        # A film shorter than half a frame would have none.
+        rounding = ":round=up" if 0 < facts.duration * code.rate < 1 else ""
+        filters.append(f"fps={code.rate}{rounding}")
     return Chain(tuple(filters), notes)
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from mediamill.operations.streams._av import av
 from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import MediaFacts, VideoFacts
+from mediamill.operations.streams._open import packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -161,7 +162,7 @@ def _listing(source: "InputContainer", video: VideoFacts, position: int | None) 
     begun = False
     try:
         to_key(source, stream, position)
-        for packet in with_decoding_times(source.demux(stream), video.index):
+        for packet in with_decoding_times(packets(source, stream), video.index):
             if packet.dts is None:
                 continue
             begun = begun or packet.is_keyframe

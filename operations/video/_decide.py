@@ -171,7 +171,7 @@ def may_stay(job: CodingJob, facts: MediaFacts, video: VideoFacts, size: Size) -
         and job.container in CODECS[coding].containers
         and size == (video.width, video.height) == video.shown
         and video.turn == Turn()
-        and not video.interlaced
+        and not (video.interlaced or video.scrambled)
         and all(fits(sound, job.container) for sound in facts.audio)
     )
 

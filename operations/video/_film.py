@@ -65,7 +65,7 @@ def make_films(
             carry_tags(source, container, strip=recipe.strip, shift=span.start)
             leader = None if recipe.follows is None else sinks[recipe.follows]
             sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
-        reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
+        reader = Reader(source, facts, span, _wanted(recipes, facts, sound, damage), damage, ctx.threads)
         items = stack.enter_context(ahead(_items(reader, sinks)))
         _take(ctx, reader, sinks, items, share)
         _finish(sinks, recipes, damage)
@@ -108,7 +108,7 @@ def _items(reader: Reader, sinks: Sequence[Sink]) -> Iterator[tuple[int, Kind, A
             yield index, kind, item
 
 
-def _wanted(recipes: Sequence[Recipe], facts: MediaFacts, sound: AudioFacts | None) -> Wanted:
+def _wanted(recipes: Sequence[Recipe], facts: MediaFacts, sound: AudioFacts | None, damage: Damage) -> Wanted:
     pictures = any(recipe.video is not None for recipe in recipes)
     sounds = sound is not None and any(recipe.audio not in (None, "copy") for recipe in recipes)
     copies = sound is not None and any(recipe.audio == "copy" for recipe in recipes)
@@ -117,4 +117,5 @@ def _wanted(recipes: Sequence[Recipe], facts: MediaFacts, sound: AudioFacts | No
         video=facts.video.index if facts.video is not None and pictures else None,
         audio=index if sounds else None,
         copied=(*((index,) if copies and index is not None else ()), *facts.subtitles),
+        checked=damage.strict and not sounds,
     )

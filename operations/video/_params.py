@@ -58,7 +58,7 @@ class CodingJob(VideoJob, frozen=True, kw_only=True, forbid_unknown_fields=True,
         None
     )
     preset: Annotated[Preset, Meta(description="Speed against size; absent: the codec's best value.")] | None = None
-    fps: Annotated[float, Meta(gt=0, le=240, description="Frames a second, constant; absent: as they come.")] | None = (
+    fps: Annotated[float, Meta(ge=0.001, le=240, description="Frames a second, even; absent: as they come.")] | None = (
         None
     )
     audio_codec: (

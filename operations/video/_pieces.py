@@ -1,13 +1,14 @@
 """A film's picture on its way into a cut: copied but for its edges, or coded anew where that cannot be trusted."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from mediamill.operations.streams._av import av
 from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import VideoFacts
+from mediamill.operations.streams._open import packets
 from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
 from mediamill.operations.video._edges import Edge, Joint, Ranks
 from mediamill.operations.video._graph import VideoFilter
@@ -15,22 +16,6 @@ from mediamill.operations.video._graph import VideoFilter
 
 class Changed(Exception):
     """The film changes on its way what its container says of it once, so nothing may be joined to it."""
-
-
-class Piece(Protocol):
-    """What a film's packets of picture are given to.
-
-    Attributes:
-        over: Whether the cut's end has been reached.
-    """
-
-    over: bool
-
-    def take(self, packet: Any) -> Iterator[Any]:
-        """Yield what a packet gives."""
-
-    def finish(self) -> Iterator[Any]:
-        """Yield what is left at the file's end."""
 
 
 def is_first(packet: Any, pts: int) -> bool:
@@ -275,6 +260,7 @@ class CopiedPiece:
             self._clock = packet.dts if self._clock is None else max(packet.dts, self._clock + 1)
             packet.pts -= cut.start
             packet.dts = self._clock - cut.start
+            packet.pts = max(packet.pts, packet.dts)  # where a damaged file's clock went back
             packet.stream = self._made
             self.ended = max(self.ended, (packet.pts + packet.duration) * self._tick)
             yield packet
@@ -293,7 +279,7 @@ def coded_tail(
     stream = source.streams[video.index]
     to_key(source, stream, early(video, cut.tail_first))
     begun = False
-    for packet in with_decoding_times(source.demux(stream), video.index):
+    for packet in with_decoding_times(packets(source, stream), video.index):
         begun = begun or is_first(packet, cut.tail_first)
         if not begun or packet.dts is None:
             continue

@@ -16,6 +16,7 @@ from mediamill.operations.streams._av import av
 from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import VideoFacts
+from mediamill.operations.streams._open import packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -224,11 +225,11 @@ class Shots:
         return True
 
     def _packets(self) -> Iterator[Any]:
-        packets = self._container.demux(self._stream)
+        found = packets(self._container, self._stream)
         while True:
             self._check()
             try:
-                packet = next(packets)
+                packet = next(found)
             except StopIteration:
                 return
             except av().FFmpegError as error:

@@ -17,7 +17,7 @@ from mediamill.operations.images._targets import fill_template
 from mediamill.operations.images._vips import vips
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import MediaFacts, VideoFacts, first_frame, look_at_cover, read_facts
-from mediamill.operations.streams._open import demuxer, open_input
+from mediamill.operations.streams._open import demuxer, open_input, packets
 from mediamill.operations.video._moments import Part, between, checked, evenly, regularly, resolved
 from mediamill.operations.video._score import Score, rate
 from mediamill.operations.video._sheet import Layout, Size, joined, vtt
@@ -250,7 +250,7 @@ def _duration(stream: Stream, facts: MediaFacts, ctx: Context) -> float:
         return facts.duration
     end = facts.start
     with demuxer(stream) as container:
-        for packet in container.demux(container.streams[video.index]):
+        for packet in packets(container, container.streams[video.index]):
             ctx.check()
             if packet.pts is not None:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))

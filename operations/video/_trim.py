@@ -12,10 +12,12 @@ from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._companions import Companions
 from mediamill.operations.streams._cover import read_covers
 from mediamill.operations.streams._damage import Damage
-from mediamill.operations.streams._dts import with_decoding_times
+from mediamill.operations.streams._dts import Fitting, with_decoding_times
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts
+from mediamill.operations.streams._jumps import continuous
 from mediamill.operations.streams._mux import carry_stream_tags, carry_tags, copied_stream, muxer
-from mediamill.operations.streams._open import demuxer
+from mediamill.operations.streams._open import demuxer, packets
+from mediamill.operations.streams._reader import Reader, Span, Wanted
 from mediamill.operations.video._chain import chain_for
 from mediamill.operations.video._codecs import CODECS, VideoCode, mend_decoding_time, set_up_encoder
 from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
@@ -89,10 +91,11 @@ class _Track:
         self._from = -float("inf") if order.cut.whole else begin / self._tick
         self._until = end / self._tick
         self._run_up = _RUN_UP.get(facts.codec, 0) if order.format in _HIDING else None
+        self._fitting = Fitting()
         self.over = False
 
     def take(self, packet: Any) -> Any:
-        """Return a packet for the output, None where it is outside the cut."""
+        """Return a packet for the output, None where it is outside the cut or comes too late."""
         time = packet.dts if packet.pts is None else packet.pts
         if time >= self._until - SLIVER / self._tick:
             self.over = True
@@ -103,6 +106,8 @@ class _Track:
             return None
         packet.pts = time - self._shift
         packet.dts -= self._shift
+        if not self._fitting.keeps(packet):
+            return None
         packet.stream = self._made
         return packet
 
@@ -122,6 +127,8 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
         Changed: The picture cannot be joined after all.
         MediaError: The source cannot be read, or the container does not hold it or cannot be written.
     """
+    if damage.strict:
+        _check(ctx, stream, facts, video, order, damage)
     covers = read_covers(stream, facts)
     tail = _tail(ctx, stream, video, order, damage)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
@@ -151,6 +158,17 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
         writer.flush()
         damage.ended(reading.ended, reading.expected)
     return _made(piece, writer, companions)
+
+
+def _check(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, order: Order, damage: Damage) -> None:
+    """Decode what is copied, because a strict job copies no damage."""
+    tick, cut = float(video.tick), order.cut
+    start = facts.start if cut.whole else cut.first * tick
+    span = Span(start=start, end=None if cut.last is None else cut.end * tick)
+    indices = (*((video.index,) if order.code is None else ()), *(one.index for one in order.sounds))
+    with demuxer(stream) as source:
+        for _ in Reader(source, facts, span, Wanted(copied=indices, checked=True), damage, ctx.threads).units():
+            ctx.check()
 
 
 def _tail(ctx: Context, stream: Stream, video: VideoFacts, order: Order, damage: Damage) -> list[Any]:
@@ -296,7 +314,8 @@ class _Pass:
 
     def _packets(self) -> Iterator[Any]:
         try:
-            yield from with_decoding_times(self._source.demux(), self._video.index)
+            going_on = continuous(packets(self._source), self._facts.format)
+            yield from with_decoding_times(going_on, self._video.index)
         except av().FFmpegError as error:
             self._damage.note(error)
 

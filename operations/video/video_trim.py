@@ -167,7 +167,7 @@ def _prepare(params: Params, ctx: Context) -> _Prepared:
         sounds = facts.audio if params.track is None or sound is None else (sound,)
         _check_held(container, video, sounds)
         cut, joint = _cut(params, source, facts, video)
-    anew = cut.head or bool(cut.tail)
+    anew = cut.head or bool(cut.tail) or video.scrambled
     code = _code(video, container, params) if anew and joint is None else None
     size = code.size if code is not None else even(video.shown)
     target = Target(path=place(params, stream.name, container), format=container, width=size[0], height=size[1])

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -111,6 +112,37 @@ def test_damage(done: Any, code: Any, sample: Any, tmp_path: Path) -> None:
     assert done("audio_silence_trim", **fields).metadata["damaged"]["missing_seconds"] > 1
     assert code("audio_silence_trim", strict=True, **fields) == "corrupt_input"
     assert code("audio_silence_trim", input=sample("silent.mp4"), output=tmp_path / "o.mp3") == "unsupported_format"
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields"),
+    [("audio_silence_trim", {}), ("audio_normalize", {"target_lufs": -16})],
+)
+def test_damage_that_is_heard_is_told_of_what_is_copied(
+    operation: str, fields: dict[str, Any], done: Any, sample: Any, tmp_path: Path
+) -> None:
+    output = tmp_path / "o.flac"
+    if fields:  # at its loudness already, so that it is copied
+        done(operation, input=sample("glide.flac"), output=tmp_path / "in.flac", **fields)
+    else:
+        (tmp_path / "in.flac").write_bytes(sample("glide.flac").read_bytes())
+    data = bytearray((tmp_path / "in.flac").read_bytes())
+    at = len(data) - 300  # what is lost there is too short to change its loudness
+    data[at : at + 8] = bytes(byte ^ 0xFF for byte in data[at : at + 8])
+    (tmp_path / "in.flac").write_bytes(data)
+    metadata = done(operation, input=tmp_path / "in.flac", output=output, **fields).metadata
+    assert metadata["copied"]
+    assert metadata["damaged"]["decode_errors"] >= 1
+
+
+def test_nothing_that_can_be_decoded_is_not_silence(code: Any, sample: Any, tmp_path: Path) -> None:
+    data = bytearray(sample("glide.flac").read_bytes())
+    with av.open(str(sample("glide.flac"))) as container:
+        places = [(one.pos, one.size) for one in container.demux(audio=0) if one.size]
+    for at, size in places:
+        data[at + size // 2] ^= 0xFF
+    (tmp_path / "in.flac").write_bytes(data)
+    assert code("audio_silence_trim", input=tmp_path / "in.flac", output=tmp_path / "o.flac") == "corrupt_input"
 
 
 def test_the_example_runs(done: Any, sample: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,14 @@ def test_damage(done: Any, code: Any, sample: Any, tmp_path: Path) -> None:
     assert code("audio_transcode", input=sample("text.mp3"), output=tmp_path / "t.mp3") == "unsupported_format"
 
 
+@pytest.mark.parametrize("rate", [1, 7, 0x7FFFFFFF])
+def test_a_sample_rate_that_no_sound_has(rate: int, code: Any, sample: Any, tmp_path: Path) -> None:
+    data = bytearray(sample("short.wav").read_bytes())
+    data[24:28] = rate.to_bytes(4, "little")
+    (tmp_path / "in.wav").write_bytes(data)
+    assert code("audio_transcode", input=tmp_path / "in.wav", output=tmp_path / "o.mp3") == "corrupt_input"
+
+
 def test_the_example_runs(done: Any, sample: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     fields = {**audio_transcode.EXAMPLE, "input": sample("tagged.flac")}

@@ -124,3 +124,8 @@ def lag(one: Any, other: Any) -> int:
     alike = np.fft.irfft(np.conj(np.fft.rfft(one, size)) * np.fft.rfft(other, size))
     best = int(alike.argmax())
     return best if best < size // 2 else best - size
+
+
+@pytest.mark.parametrize("span", [{"start": 3.9999999}, {"end": 1e-9}])
+def test_a_part_without_a_sample(span: dict[str, float], code: Any, sample: Any, tmp_path: Path) -> None:
+    assert code("audio_trim", input=sample("pink.wav"), output=tmp_path / "o.mp3", **span) == "invalid_job"

@@ -1,6 +1,8 @@
 import av
 import pytest
 
+from mediamill.operations.streams._open import packets
+
 
 class Bits:
     """Reads a parameter set (ITU-T H.264, 7.3.2.1.1) bit by bit."""
@@ -96,3 +98,15 @@ def test_no_picture_is_lost_where_no_header_tells_their_order(done, fragmented, 
     done("video_transcode", input=fragmented, output=tmp_path / "a.mp4", preset="ultrafast", skip_if_larger=False)
     with av.open(str(tmp_path / "a.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 50
+
+
+class Growing:
+    """A container in which a stream appeared that PyAV does not know when it comes to end it."""
+
+    def demux(self, *streams):
+        yield from ("first", "last")
+        raise IndexError("list index out of range")
+
+
+def test_streams_that_appear_on_the_way_end_nothing_early():
+    assert list(packets(Growing())) == ["first", "last"]

@@ -7,6 +7,7 @@ import select
 import socket
 import sys
 
+import av
 import pytest
 
 from fixtures.samples import torn
@@ -148,3 +149,33 @@ if sys.platform == "linux":
         film.read_bytes()
         assert watch.opened()  # the watch itself works
         watch.close()
+
+
+@pytest.mark.parametrize(("operation", "fields"), [
+    ("video_transcode", {"preset": "ultrafast"}), ("video_resize", {"width": 160}),
+    ("video_trim", {"start": 0, "accurate": False}), ("video_trim", {"end": 0.5}),
+], ids=["coded", "copied", "cut", "cut at its end"])  # fmt: skip
+def test_a_strict_job_copies_no_damaged_sound(job, sample, tmp_path, operation, fields):
+    data = bytearray(sample("film.mp4").read_bytes())
+    with av.open(str(sample("film.mp4"))) as container:
+        places = [(one.pos, one.size) for one in container.demux(audio=0) if one.size]
+    at, size = places[10]
+    data[at : at + size] = bytes([255]) * size
+    path = tmp_path / "in.mp4"
+    path.write_bytes(data)
+    assert job(operation, input=path, output=tmp_path / "out.mp4", **fields).success
+    result = job(operation, input=path, output=tmp_path / "strict.mp4", strict=True, **fields)
+    assert result.error_info.code == "corrupt_input"
+    assert job(operation, input=sample("film.mp4"), output=tmp_path / "strict.mp4", strict=True, **fields).success
+
+
+def test_sound_that_ends_within_a_packet_is_not_copied_so(done, sample, seen, tmp_path):
+    with av.open(str(sample("film.mp4"))) as container:
+        last = max((one.pos, one.size) for one in container.demux(audio=0) if one.size)
+    path = tmp_path / "in.mp4"
+    path.write_bytes(sample("film.mp4").read_bytes()[: last[0] + last[1] // 2])
+    result = done("video_transcode", input=path, output=tmp_path / "out.mp4", skip_if_larger=False)
+    assert result.metadata["damaged"]["decode_errors"] >= 1
+    seen(result.outputs[0].path)
+    with av.open(result.outputs[0].path) as container:
+        assert len(list(container.decode(audio=0))) > 90

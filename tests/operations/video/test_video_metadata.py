@@ -159,6 +159,15 @@ def test_films_that_cannot_be_decoded_still_have_headers(told):
     assert found["video"]["width"] == 160
 
 
+def test_a_coding_nobody_knows(done, sample, tmp_path):
+    path = tmp_path / "in.mp4"
+    path.write_bytes(sample("film.mp4").read_bytes().replace(b"avc1", b"zz!1"))
+    for operation in ("video_metadata", "probe"):
+        found = done(operation, input=path).metadata
+        assert [(one["type"], one["codec"]) for one in found["streams"]] == [("video", "unknown"), ("audio", "aac")]
+        assert "width" not in found
+
+
 def test_films_that_are_too_large_still_have_headers(done, sample):
     found = done(NAME, input=sample("film.mp4"), settings={"max_pixels": 1000}).metadata
     assert "max_pixels" in found["exceeds"]

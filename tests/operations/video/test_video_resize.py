@@ -148,3 +148,11 @@ def test_the_smallest_film_each_codec_makes(resized, job, sample, tmp_path, seen
         result = job("video_resize", input=sample("silent.mp4"), output=tmp_path / "b.mp4", **fields)
         assert result.error_info.code == "encode_failed"
         assert f"{least}x{least}" in result.error
+
+
+def test_pictures_stored_out_of_order_are_not_copied(done, sample, tmp_path, seen):
+    result = done("video_resize", input=sample("reordered.avi"), output=tmp_path / "out.mp4", width=160)
+    film = seen(tmp_path / "out.mp4")
+    assert not result.metadata["copied"]
+    assert film.times == sorted(film.times)
+    assert len(film.frames) == 50

@@ -546,3 +546,8 @@ def test_a_matroska_that_is_given_back_without_its_tags_keeps_every_picture(done
         frames = [frame.key_frame for frame in made.decode(video=0)]
     assert len(frames) == 30
     assert frames[0]
+
+
+def test_a_film_shorter_than_a_frame_has_one(done, sample, tmp_path, seen):
+    done("video_transcode", input=sample("film.mp4"), output=tmp_path / "out.mp4", fps=0.1, preset="ultrafast")
+    assert len(seen(tmp_path / "out.mp4").frames) == 1

@@ -292,6 +292,15 @@ def test_pictures_stored_out_of_order_are_cut_where_they_are_shown(done, sample,
         assert rgb(frame)[-6:].mean() / 255 == pytest.approx((12 + number) / 50, abs=0.03)
 
 
+@pytest.mark.parametrize("fields", [{"end": 1.6}, {"start": 0, "accurate": False}])
+def test_pictures_stored_out_of_order_are_never_copied(done, sample, tmp_path, seen, fields):
+    result = done("video_trim", input=sample("reordered.avi"), output=tmp_path / "cut.mp4", **fields)
+    film = seen(tmp_path / "cut.mp4")
+    assert result.metadata["reencoded"] == "all"
+    assert film.times == sorted(film.times)
+    assert len(film.frames) == round(25 * fields.get("end", 2.0))
+
+
 def test_a_clock_that_runs_over(trimmed, sample, frames):
     _, path = trimmed(sample("wrapping.ts"), start=0.5, end=1.5)
     check(frames(path), shown_between(frames(sample("wrapping.ts")), 0.5, 1.5))
