@@ -66,6 +66,7 @@ def make_films(
             leader = None if recipe.follows is None else sinks[recipe.follows]
             sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
+        _tell(ctx, reader, sinks, share)
         items = stack.enter_context(ahead(_items(reader, sinks)))
         _take(ctx, reader, sinks, items, share)
         _finish(sinks, recipes, damage)
@@ -82,9 +83,13 @@ def _take(
 ) -> None:
     for index, kind, item in items:
         sinks[index].take(kind, item)
-        done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
-        end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
-        ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
+        _tell(ctx, reader, sinks, share)
+
+
+def _tell(ctx: Context, reader: Reader, sinks: Sequence[Sink], share: Share) -> None:
+    done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
+    end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
+    ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
 
 
 def _finish(sinks: Sequence[Sink], recipes: Sequence[Recipe], damage: Damage) -> None:

@@ -123,6 +123,7 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
         MediaError: The source cannot be read, or the container does not hold it or cannot be written.
     """
     covers = read_covers(stream, facts)
+    ctx.progress(0.0)  # to get to the cuts, whole groups of pictures may have to be decoded first
     tail = _tail(ctx, stream, video, order, damage)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
         table = stack.enter_context(tone_map(video, order.code)) if order.code is not None else None
