@@ -24,7 +24,6 @@ _OPTIONS: dict[str, dict[str, str]] = {
     "mp3": {"id3v2_version": "3"},  # Windows and many players read no later one
 }
 
-_PLACES = ("location", "com.apple.quicktime.location", "gps", "geo")
 _ABOUT_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
 """What a container says of itself, which no longer holds of another one."""
 
@@ -129,8 +128,3 @@ def carry_stream_tags(stream: Any, made: Any, *, strip: bool) -> None:
         if name in kept:
             made.metadata[name] = value
     made.disposition = stream.disposition
-
-
-def is_place(name: str) -> bool:
-    """Return whether a tag says where something was recorded."""
-    return any(name.lower().startswith(place) for place in _PLACES)

@@ -18,7 +18,7 @@ from mediamill.operations.video._budget import Fitted
 from mediamill.operations.video._chain import Chain, chain_for
 from mediamill.operations.video._codecs import CodecName, Container, VideoCode
 from mediamill.operations.video._decide import audio_code, sound_of, video_code
-from mediamill.operations.video._film import make_films
+from mediamill.operations.video._film import Original, make_films
 from mediamill.operations.video._geometry import Shape, Size, even
 from mediamill.operations.video._likeness import memory_bytes
 from mediamill.operations.video._matched import Met, make_matched
@@ -155,14 +155,14 @@ def _made(
     job: CodingJob, prepared: Prepared, recipe: Recipe, damage: Damage, ctx: Context
 ) -> tuple[Sink, Fitted | Met | None]:
     """Make the film; return what was written, and how a target was met where there is one."""
-    stream, facts, sound = prepared.stream, prepared.facts, prepared.sound
+    original = Original(ctx=ctx, stream=prepared.stream, facts=prepared.facts, sound=prepared.sound)
     if job.target_bytes is not None:
-        sized = make_sized(ctx, stream, facts, recipe, job.target_bytes, damage, sound)
+        sized = make_sized(original, recipe, job.target_bytes, damage)
         return sized.sink, sized.fitted
     if job.least_score is not None:
-        matched = make_matched(ctx, stream, facts, recipe, job.least_score, damage, sound)
+        matched = make_matched(original, recipe, job.least_score, damage)
         return matched.sink, matched.met
-    (sink,) = make_films(ctx, stream, facts, [recipe], damage, sound=sound)
+    (sink,) = make_films(original, [recipe], damage)
     return sink, None
 
 

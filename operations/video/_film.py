@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from mediamill.operations.contract import Context, Stream
 from mediamill.operations.streams._ahead import ahead
@@ -25,15 +25,28 @@ Share = tuple[float, float]
 """The part of a job's progress a run is, in percent from and to."""
 
 
+class Original(Struct, frozen=True, kw_only=True):
+    """What films are made of.
+
+    Attributes:
+        ctx: The engine.
+        stream: The opened source.
+        facts: What it is.
+        sound: The sound track that goes along; None for none.
+    """
+
+    ctx: Context
+    stream: Stream
+    facts: MediaFacts
+    sound: AudioFacts | None = None
+
+
 def make_films(
-    ctx: Context,
-    stream: Stream,
-    facts: MediaFacts,
+    original: Original,
     recipes: Sequence[Recipe],
     damage: Damage,
     *,
     span: Span | None = None,
-    sound: AudioFacts | None = None,
     share: Share = (0.0, 100.0),
 ) -> list[Sink]:
     """Make films of a film.
@@ -41,13 +54,10 @@ def make_films(
     An output that follows another one takes its picture; where that is beyond its own bitrate, it is made once more.
 
     Args:
-        ctx: The engine.
-        stream: The opened source.
-        facts: What it is.
+        original: The source.
         recipes: The outputs.
         damage: Counts what is wrong with the source.
         span: What part of it is taken; None for all.
-        sound: The sound track that goes along; None for none.
         share: How progress is told.
 
     Returns:
@@ -56,6 +66,7 @@ def make_films(
     Raises:
         MediaError: The source cannot be decoded, or an output cannot be written.
     """
+    ctx, stream, facts, sound = original.ctx, original.stream, original.facts, original.sound
     span = span or Span(start=facts.start)
     covers = read_covers(stream, facts)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
@@ -73,7 +84,7 @@ def make_films(
     if late := [recipe for recipe, sink in zip(recipes, sinks, strict=True) if sink.exceeded]:
         alone = [structs.replace(recipe, follows=None) for recipe in late]
         again, rest = Damage(strict=damage.strict), (_middle(share), share[1])
-        made = iter(make_films(ctx, stream, facts, alone, again, span=span, sound=sound, share=rest))
+        made = iter(make_films(original, alone, again, span=span, share=rest))
         return [next(made) if sink.exceeded else sink for sink in sinks]
     return sinks
 
