@@ -149,6 +149,11 @@ class VideoCode(Struct, frozen=True, kw_only=True):
         """FFmpeg's name of the format frames have to be in."""
         return CODECS[self.codec].formats[self.depth]
 
+    @property
+    def frame_bytes(self) -> int:
+        """What one frame takes in that format."""
+        return self.size[0] * self.size[1] * 3 // (1 if self.depth > 8 else 2)
+
 
 def encoder_options(code: VideoCode, threads: int) -> dict[str, str]:
     """Return what an encoder is told, as FFmpeg's options."""

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from mediamill.operations.contract import Context, Stream
-from mediamill.operations.streams._ahead import ahead
+from mediamill.operations.streams._ahead import DEPTH, ahead
 from mediamill.operations.streams._cover import read_covers
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts
@@ -20,6 +20,9 @@ from mediamill.operations.streams._open import demuxer
 from mediamill.operations.streams._reader import Kind, Reader, Span, Wanted
 from mediamill.operations.video._sink import Recipe, Sink
 from mediamill.protocol.errors import CorruptInput
+
+_WAITING_BYTES = 64 << 20
+"""What frames that wait for encoders may take, so that large films have fewer of them."""
 
 Share = tuple[float, float]
 """The part of a job's progress a run is, in percent from and to."""
@@ -78,7 +81,7 @@ def make_films(
             sinks.append(Sink(recipe, container, source, facts, sound, covers, threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
         _tell(ctx, reader, sinks, share)
-        items = stack.enter_context(ahead(_items(reader, sinks)))
+        items = stack.enter_context(ahead(_items(reader, sinks), _depth(recipes)))
         _take(ctx, reader, sinks, items, share)
         _finish(sinks, recipes, damage)
     if late := [recipe for recipe, sink in zip(recipes, sinks, strict=True) if sink.exceeded]:
@@ -111,6 +114,12 @@ def _threads(recipes: Sequence[Recipe], threads: int) -> list[int]:
     """
     pixels = [recipe.video.size[0] * recipe.video.size[1] if recipe.video is not None else 0 for recipe in recipes]
     return [max(1, round(threads * one / max(*pixels, 1))) for one in pixels]
+
+
+def _depth(recipes: Sequence[Recipe]) -> int:
+    """Return how many frames may wait for the encoders."""
+    largest = max((recipe.video.frame_bytes for recipe in recipes if recipe.video is not None), default=1)
+    return max(2, min(DEPTH, _WAITING_BYTES // largest))
 
 
 def _finish(sinks: Sequence[Sink], recipes: Sequence[Recipe], damage: Damage) -> None:
