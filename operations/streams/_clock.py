@@ -1,4 +1,4 @@
-"""When frames are shown, for containers that only say when they are decoded.
+"""When frames are shown: ticks as seconds, and times for containers that only say when frames are decoded.
 
 AVI counts frames in the order they are stored. For codings that store pictures in another order than they are shown
 in, FFmpeg's libraries make up times that go back and forth; since decoders put frames into their right order, the
@@ -6,10 +6,21 @@ times of the packets, sorted, are those of the frames.
 """
 
 import heapq
+from fractions import Fraction
 from typing import Any
 
 _ORDERED = ("avi",)
 """Formats that tell the order of storage alone."""
+
+
+def seconds(ticks: int, tick: Fraction) -> float:
+    """Return ticks as seconds: what multiplying by the fraction gives, for a tenth of the time, packet by packet."""
+    return ticks * tick.numerator / tick.denominator
+
+
+def recounted(ticks: int, tick: Fraction, other: Fraction) -> int:
+    """Return ticks counted in another tick, rounded; where it is the same one they stay as they are."""
+    return ticks if tick == other else round(ticks * tick / other)
 
 
 class Clock:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from mediamill.operations.streams._av import av
-from mediamill.operations.streams._clock import Clock
+from mediamill.operations.streams._clock import Clock, seconds
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._dts import Fitting, with_decoding_times
 from mediamill.operations.streams._facts import MediaFacts
@@ -104,11 +104,12 @@ class Reader:
             context.thread_type, context.thread_count = "AUTO", self._threads
         self._seek()
         going = set(indices)
+        expected = self.expected
         for packet in self._packets():
             index = packet.stream.index  # the packets that end a stream bear no number of it
             if packet.pts is not None and packet.time_base:
-                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                self.ended = max(self.ended, within(end - self._span.start, self.expected))
+                end = seconds(packet.pts + (packet.duration or 0), packet.time_base)
+                self.ended = max(self.ended, within(end - self._span.start, expected))
             if index not in going:
                 continue
             units, over = self._read(packet)
@@ -150,7 +151,7 @@ class Reader:
         units: list[Unit] = []
         over = False
         if index in wanted.copied and packet.dts is not None:
-            time = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
+            time = seconds(packet.pts if packet.pts is not None else packet.dts, packet.time_base)
             over = self._is_over(time)
             # What comes before a whole file's start is what its sound's decoder has to be fed to begin well.
             if not over and (self._whole or time >= self._span.start - _EDGE):
@@ -166,14 +167,15 @@ class Reader:
             if frame.pts is None:
                 self._damage.note(ValueError("a frame without a time"))
                 continue
-            time = float(frame.pts * frame.time_base)
+            time = seconds(frame.pts, frame.time_base)
             if self._is_over(time):
                 return units, True
             if time < self._span.start - _EDGE:
                 continue
             if frame.is_corrupt:
                 self._damage.note(ValueError("a frame with holes"))
-            frame.pts -= round(self._span.start / frame.time_base)
+            if self._span.start:
+                frame.pts -= round(self._span.start / frame.time_base)
             units += ((kind, one) for one in (self._lone.sifted(frame) if kind == "audio" else (frame,)))
         return units, over
 

@@ -16,9 +16,9 @@ from mediamill.operations.streams._remux import Remuxed, remux
 from mediamill.operations.streams._sound import AudioCode
 from mediamill.operations.video._budget import Fitted
 from mediamill.operations.video._chain import Chain, chain_for
-from mediamill.operations.video._codecs import CodecName, Container, VideoCode
+from mediamill.operations.video._codecs import PRESETS, CodecName, Container, VideoCode
 from mediamill.operations.video._decide import audio_code, sound_of, video_code
-from mediamill.operations.video._film import make_films
+from mediamill.operations.video._film import Original, make_films
 from mediamill.operations.video._geometry import Shape, Size, even
 from mediamill.operations.video._likeness import memory_bytes
 from mediamill.operations.video._matched import Met, make_matched
@@ -31,8 +31,11 @@ from mediamill.protocol.errors import UnsupportedFormat
 from mediamill.protocol.results import text
 
 _BASE_BYTES = 96 << 20
-_FRAMES_HELD: dict[CodecName, int] = {"h264": 90, "h265": 120, "vp8": 60, "vp9": 80, "av1": 250}
-"""Frames that a decoder and each encoder hold between them, on the safe side."""
+_DECODED_FRAMES = 24
+_FRAMES_HELD: dict[CodecName, int] = {"h264": 130, "h265": 130, "vp8": 60, "vp9": 100, "av1": 250}
+_SLOWER = 1.5
+"""Frames that a decoder holds, and each encoder, with those on the way to it, on the safe side: measured on films of
+1080 lines. Presets slower than medium look farther ahead and refer to more pictures."""
 
 _SAME: dict[str, tuple[Container, ...]] = {"mp4": ("mp4",), "mov": ("mov",), "matroska": ("mkv",)}
 """Which container each sniffed format is, so that a file may stand for its own re-coding."""
@@ -67,8 +70,9 @@ def picture_of(stream: Stream, facts: MediaFacts) -> VideoFacts:
 
 def frames_held(code: VideoCode, video: VideoFacts) -> int:
     """Return the bytes that decoding a film and coding it so take, at the most."""
-    area = max(video.width * video.height, code.size[0] * code.size[1]) * (3 if code.depth > 8 else 1.5)
-    return _BASE_BYTES + round(area * _FRAMES_HELD[code.codec])
+    decoded = video.width * video.height * (3 if video.depth > 8 else 1.5) * _DECODED_FRAMES
+    farther = _SLOWER if PRESETS.index(code.preset) > PRESETS.index("medium") else 1
+    return _BASE_BYTES + round(decoded + code.frame_bytes * _FRAMES_HELD[code.codec] * farther)
 
 
 def prepare(
@@ -155,14 +159,14 @@ def _made(
     job: CodingJob, prepared: Prepared, recipe: Recipe, damage: Damage, ctx: Context
 ) -> tuple[Sink, Fitted | Met | None]:
     """Make the film; return what was written, and how a target was met where there is one."""
-    stream, facts, sound = prepared.stream, prepared.facts, prepared.sound
+    original = Original(ctx=ctx, stream=prepared.stream, facts=prepared.facts, sound=prepared.sound)
     if job.target_bytes is not None:
-        sized = make_sized(ctx, stream, facts, recipe, job.target_bytes, damage, sound)
+        sized = make_sized(original, recipe, job.target_bytes, damage)
         return sized.sink, sized.fitted
     if job.least_score is not None:
-        matched = make_matched(ctx, stream, facts, recipe, job.least_score, damage, sound)
+        matched = make_matched(original, recipe, job.least_score, damage)
         return matched.sink, matched.met
-    (sink,) = make_films(ctx, stream, facts, [recipe], damage, sound=sound)
+    (sink,) = make_films(original, [recipe], damage)
     return sink, None
 
 

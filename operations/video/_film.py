@@ -8,10 +8,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from mediamill.operations.contract import Context, Stream
-from mediamill.operations.streams._ahead import ahead
+from mediamill.operations.streams._ahead import DEPTH, ahead
 from mediamill.operations.streams._cover import read_covers
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts
@@ -21,19 +21,35 @@ from mediamill.operations.streams._reader import Kind, Reader, Span, Wanted
 from mediamill.operations.video._sink import Recipe, Sink
 from mediamill.protocol.errors import CorruptInput
 
+_WAITING_BYTES = 64 << 20
+"""What frames that wait for encoders may take, so that large films have fewer of them."""
+
 Share = tuple[float, float]
 """The part of a job's progress a run is, in percent from and to."""
 
 
+class Original(Struct, frozen=True, kw_only=True):
+    """What films are made of.
+
+    Attributes:
+        ctx: The engine.
+        stream: The opened source.
+        facts: What it is.
+        sound: The sound track that goes along; None for none.
+    """
+
+    ctx: Context
+    stream: Stream
+    facts: MediaFacts
+    sound: AudioFacts | None = None
+
+
 def make_films(
-    ctx: Context,
-    stream: Stream,
-    facts: MediaFacts,
+    original: Original,
     recipes: Sequence[Recipe],
     damage: Damage,
     *,
     span: Span | None = None,
-    sound: AudioFacts | None = None,
     share: Share = (0.0, 100.0),
 ) -> list[Sink]:
     """Make films of a film.
@@ -41,13 +57,10 @@ def make_films(
     An output that follows another one takes its picture; where that is beyond its own bitrate, it is made once more.
 
     Args:
-        ctx: The engine.
-        stream: The opened source.
-        facts: What it is.
+        original: The source.
         recipes: The outputs.
         damage: Counts what is wrong with the source.
         span: What part of it is taken; None for all.
-        sound: The sound track that goes along; None for none.
         share: How progress is told.
 
     Returns:
@@ -56,23 +69,25 @@ def make_films(
     Raises:
         MediaError: The source cannot be decoded, or an output cannot be written.
     """
+    ctx, stream, facts, sound = original.ctx, original.stream, original.facts, original.sound
     span = span or Span(start=facts.start)
     covers = read_covers(stream, facts)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
         sinks: list[Sink] = []
-        for recipe in recipes:
+        for recipe, threads in zip(recipes, _threads(recipes, ctx.threads), strict=True):
             container = stack.enter_context(muxer(recipe.path, recipe.format))
             carry_tags(source, container, strip=recipe.strip, shift=span.start)
             leader = None if recipe.follows is None else sinks[recipe.follows]
-            sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
+            sinks.append(Sink(recipe, container, source, facts, sound, covers, threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound, damage), damage, ctx.threads)
-        items = stack.enter_context(ahead(_items(reader, sinks)))
+        _tell(ctx, reader, sinks, share)
+        items = stack.enter_context(ahead(_items(reader, sinks), _depth(recipes)))
         _take(ctx, reader, sinks, items, share)
         _finish(sinks, recipes, damage)
     if late := [recipe for recipe, sink in zip(recipes, sinks, strict=True) if sink.exceeded]:
         alone = [structs.replace(recipe, follows=None) for recipe in late]
         again, rest = Damage(strict=damage.strict), (_middle(share), share[1])
-        made = iter(make_films(ctx, stream, facts, alone, again, span=span, sound=sound, share=rest))
+        made = iter(make_films(original, alone, again, span=span, share=rest))
         return [next(made) if sink.exceeded else sink for sink in sinks]
     return sinks
 
@@ -82,9 +97,29 @@ def _take(
 ) -> None:
     for index, kind, item in items:
         sinks[index].take(kind, item)
-        done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
-        end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
-        ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
+        _tell(ctx, reader, sinks, share)
+
+
+def _tell(ctx: Context, reader: Reader, sinks: Sequence[Sink], share: Share) -> None:
+    done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
+    end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
+    ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
+
+
+def _threads(recipes: Sequence[Recipe], threads: int) -> list[int]:
+    """Return how many threads the encoder of each output gets: the largest picture's all, others by their pixels.
+
+    Encoders take turns, and while one is fed, those of others work on: as many threads for each would only get into
+    each other's way.
+    """
+    pixels = [recipe.video.size[0] * recipe.video.size[1] if recipe.video is not None else 0 for recipe in recipes]
+    return [max(1, round(threads * one / max(*pixels, 1))) for one in pixels]
+
+
+def _depth(recipes: Sequence[Recipe]) -> int:
+    """Return how many frames may wait for the encoders."""
+    largest = max((recipe.video.frame_bytes for recipe in recipes if recipe.video is not None), default=1)
+    return max(2, min(DEPTH, _WAITING_BYTES // largest))
 
 
 def _finish(sinks: Sequence[Sink], recipes: Sequence[Recipe], damage: Damage) -> None:

@@ -89,13 +89,13 @@ class Kept:
 
 def most_kept(code: VideoCode) -> int:
     """Return how many frames of a film may be kept."""
-    return min(max(_KEPT_BYTES // _frame_bytes(code), _FEWEST), _MOST)
+    return min(max(_KEPT_BYTES // code.frame_bytes, _FEWEST), _MOST)
 
 
 def memory_bytes(code: VideoCode, threads: int) -> int:
     """Return the most memory that keeping and judging frames take."""
     judged = _ssimulacra2.memory_bytes(code.size) + 8 * code.size[0] * code.size[1]
-    return most_kept(code) * _frame_bytes(code) + min(threads, _THREADS) * judged
+    return most_kept(code) * code.frame_bytes + min(threads, _THREADS) * judged
 
 
 def likeness(ctx: Context, path: str, kept: Kept) -> Likeness:
@@ -146,7 +146,3 @@ def _batches(pairs: Iterator[Any], size: int) -> Iterator[list[Any]]:
 def _score(pair: tuple["pyvips.Image", "pyvips.Image"]) -> float:
     original, made = pair
     return _ssimulacra2.Reference(original).score(made)
-
-
-def _frame_bytes(code: VideoCode) -> int:
-    return code.size[0] * code.size[1] * 3 // (1 if code.depth > 8 else 2)

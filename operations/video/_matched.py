@@ -11,14 +11,14 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from mediamill.operations.contract import Context, Stream
+from mediamill.operations.contract import Stream
 from mediamill.operations.streams._damage import Damage
-from mediamill.operations.streams._facts import AudioFacts, MediaFacts
+from mediamill.operations.streams._facts import MediaFacts
 from mediamill.operations.streams._open import demuxer
 from mediamill.operations.streams._reader import Span
 from mediamill.operations.video._aim import Bounds, Search, Verdict, factors, usual
 from mediamill.operations.video._best import best_of
-from mediamill.operations.video._film import Share, make_films
+from mediamill.operations.video._film import Original, Share, make_films
 from mediamill.operations.video._likeness import Kept, Likeness, likeness, most_kept
 from mediamill.operations.video._sink import Recipe, Sink
 from mediamill.protocol.errors import CorruptInput
@@ -96,12 +96,9 @@ class Matched(Struct, frozen=True):
 
 
 class _Job(Struct, frozen=True, kw_only=True):
-    ctx: Context
-    stream: Stream
-    facts: MediaFacts
+    original: Original
     recipe: Recipe
     damage: Damage
-    sound: AudioFacts | None
 
     def coded(self, crf: float, **changes: Any) -> Recipe:
         code = self.recipe.video
@@ -109,36 +106,25 @@ class _Job(Struct, frozen=True, kw_only=True):
         return structs.replace(self.recipe, video=structs.replace(code, crf=crf), **changes)
 
 
-def make_matched(
-    ctx: Context,
-    stream: Stream,
-    facts: MediaFacts,
-    recipe: Recipe,
-    target: float,
-    damage: Damage,
-    sound: AudioFacts | None,
-) -> Matched:
+def make_matched(original: Original, recipe: Recipe, target: float, damage: Damage) -> Matched:
     """Make the smallest film found whose score is at least the target, or the finest one where none has it.
 
     Args:
-        ctx: The engine.
-        stream: The opened source.
-        facts: What it is.
+        original: The source.
         recipe: The output; its picture has neither a constant rate factor nor a bitrate yet.
         target: SSIMULACRA2, the mean of the frames that are judged.
         damage: Counts what is wrong with the source, once for all tries.
-        sound: The sound track that goes along; None for none.
 
     Raises:
         MediaError: The source cannot be decoded, or an output cannot be written.
     """
     code = recipe.video
     assert code is not None
-    job = _Job(ctx=ctx, stream=stream, facts=facts, recipe=recipe, damage=damage, sound=sound)
+    job = _Job(original=original, recipe=recipe, damage=damage)
     grid, curve = factors(code.codec), usual(code.codec)
     samples = 0
     begin = 0.0
-    spans = _spans(stream, facts)
+    spans = _spans(original.stream, original.facts)
     if spans:
         sampled = Search(target, grid, curve, _OF_PARTS)
         _sample(job, sampled, spans)
@@ -169,10 +155,8 @@ def _settle(job: _Job, search: Search, begin: float) -> tuple[Sink, float, Liken
             middle = start + (end - start) * _CODING
             damage = job.damage if not tries else Damage(strict=job.damage.strict)
             recipe = job.coded(crf, watch=kept.watch)
-            (sink,) = make_films(
-                job.ctx, job.stream, job.facts, [recipe], damage, sound=job.sound, share=(start, middle)
-            )
-            found = likeness(job.ctx, path, kept)
+            (sink,) = make_films(job.original, [recipe], damage, share=(start, middle))
+            found = likeness(job.original.ctx, path, kept)
             tries[crf] = sink, found
             search.add(crf, found.mean)
             if search.best == crf and search.following is not None:
@@ -186,7 +170,7 @@ def _settle(job: _Job, search: Search, begin: float) -> tuple[Sink, float, Liken
 
 def _sample(job: _Job, search: Search, spans: list[Span]) -> None:
     """Code parts of the film at one factor after the other, until it is plain which one has the score."""
-    folder = job.ctx.scratch(("part.mkv",))
+    folder = job.original.ctx.scratch(("part.mkv",))
     path = f"{folder}/part.mkv"
     shares = _shares(0.0, _SAMPLING)
     try:
@@ -202,7 +186,8 @@ def _sample(job: _Job, search: Search, spans: list[Span]) -> None:
 def _scores(job: _Job, recipe: Recipe, spans: list[Span], share: Share) -> list[float]:
     """Return the scores of frames of each part."""
     scores: list[float] = []
-    facts = structs.replace(job.facts, subtitles=(), covers=())
+    facts = structs.replace(job.original.facts, subtitles=(), covers=())
+    silent = structs.replace(job.original, facts=facts, sound=None)
     step = (share[1] - share[0]) / len(spans)
     for number, span in enumerate(spans):
         kept = Kept(_KEPT_OF_A_PART, _JUDGED)
@@ -211,12 +196,12 @@ def _scores(job: _Job, recipe: Recipe, spans: list[Span], share: Share) -> list[
         with open(recipe.path, "wb"):
             pass
         try:
-            make_films(job.ctx, job.stream, facts, [watched], Damage(strict=job.damage.strict), span=span, share=part)
+            make_films(silent, [watched], Damage(strict=job.damage.strict), span=span, share=part)
         except CorruptInput:
             if job.damage.strict:
                 raise
             continue  # of a damaged part nothing can be told; the film itself will be judged
-        scores += likeness(job.ctx, recipe.path, kept).scores
+        scores += likeness(job.original.ctx, recipe.path, kept).scores
     return scores
 
 

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 
 from msgspec import Struct, structs
 
-from mediamill.operations.contract import Context, Stream
+from mediamill.operations.contract import Context
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts
 from mediamill.operations.video._budget import LEAST_BITRATE, Fitted, Made, Rate, fit
 from mediamill.operations.video._chain import Chain
 from mediamill.operations.video._codecs import CODECS, VideoCode
-from mediamill.operations.video._film import make_films
+from mediamill.operations.video._film import Original, Share, make_films
 from mediamill.operations.video._sink import Recipe, Sink
 
 _STATISTICS = "pass"
@@ -42,51 +42,41 @@ class Sized(Struct, frozen=True):
     fitted: Fitted
 
 
-def make_sized(
-    ctx: Context,
-    stream: Stream,
-    facts: MediaFacts,
-    recipe: Recipe,
-    target: int,
-    damage: Damage,
-    sound: AudioFacts | None,
-) -> Sized:
+def make_sized(original: Original, recipe: Recipe, target: int, damage: Damage) -> Sized:
     """Make a film of at most a number of bytes, as close to it as can be.
 
     Args:
-        ctx: The engine.
-        stream: The opened source.
-        facts: What it is.
+        original: The source.
         recipe: The output; its picture has neither a constant rate factor nor a bitrate yet.
         target: Bytes of the whole file.
         damage: Counts what is wrong with the source, once for all passes.
-        sound: The sound track that goes along; None for none.
 
     Raises:
         MediaError: The source cannot be decoded, or an output cannot be written.
     """
-    code = recipe.video
+    code, facts = recipe.video, original.facts
     assert code is not None
     counted = [damage]
 
-    def run(recipe: Recipe, share: tuple[float, float], sound: AudioFacts | None) -> Sink:
+    def run(original: Original, recipe: Recipe, share: Share) -> Sink:
         seen = counted.pop() if counted else Damage(strict=damage.strict)
-        (sink,) = make_films(ctx, stream, facts, [recipe], seen, sound=sound, share=share)
+        (sink,) = make_films(original, [recipe], seen, share=share)
         return sink
 
     least = LEAST_BITRATE
-    with _statistics(ctx, code) as path:
+    with _statistics(original.ctx, code) as path:
         if path is not None:
             first = structs.replace(code, bitrate=_likely(target, facts), statistics=(path, 1))
             nothing = Chain(recipe.chain.filters, {})
             noted = structs.replace(recipe, format="null", video=first, audio=None, chain=nothing)
-            least = _least(path, run(noted, (0, _FIRST_PASS), None).shown)
+            silent = structs.replace(original, sound=None)
+            least = _least(path, run(silent, noted, (0, _FIRST_PASS)).shown)
 
         def make(rate: Rate) -> Made:
-            sink = run(structs.replace(recipe, video=_coded(code, rate.bitrate, path)), rate.share, sound)
+            sink = run(original, structs.replace(recipe, video=_coded(code, rate.bitrate, path)), rate.share)
             return Made(picture=sink.picture_bytes, size=os.path.getsize(recipe.path), told=sink)
 
-        others = _others(recipe, facts, sound)
+        others = _others(recipe, facts, original.sound)
         begin = 0.0 if path is None else _FIRST_PASS
         fitted = fit(recipe.path, target, others, facts.duration, make, begin=begin, least=least)
     return Sized(fitted.made.told, fitted)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from mediamill.operations.streams._av import av, output_error
+from mediamill.operations.streams._clock import recounted, seconds
 from mediamill.operations.streams._companions import Companions
 from mediamill.operations.streams._cover import Cover
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts
@@ -180,7 +181,8 @@ class Sink:
         set_up_encoder(stream, code, tick=tick, rate=rate, threads=threads)
         carry_stream_tags(original, stream, strip=self._recipe.strip)
         self._video = stream
-        self._video_filter = VideoFilter(self._recipe.chain.filters, facts, threads)
+        # Filters run beside encoders, which need the cores more: every thread that is waited for costs.
+        self._video_filter = VideoFilter(self._recipe.chain.filters, facts, max(1, threads // 2))
 
     def _follow(self, leader: "Sink", code: VideoCode, original: Any) -> None:
         """Take the coded picture of another output, which is ready to be written."""
@@ -206,18 +208,18 @@ class Sink:
     def _take_picture(self, frame: Any) -> None:
         frame.pict_type = 0  # the encoder decides what is a key frame, not the source's
         tick = self._video.codec_context.time_base
-        at = round(frame.pts * frame.time_base / tick)
+        at = recounted(frame.pts, frame.time_base, tick)
         if self._last_time is not None and at <= self._last_time:
             for sink in (self, *self._followers):
                 sink._late += 1
             return
         self._last_time = at
         if frame.duration:  # encoders forget it, and with it how long the last picture stands
-            self._lengths[at] = round(frame.duration * frame.time_base / tick)
+            self._lengths[at] = recounted(frame.duration, frame.time_base, tick)
         for sink in (self, *self._followers):
             sink.frames += 1
         if self._recipe.watch is not None:
-            self._recipe.watch(frame, float(at * tick))
+            self._recipe.watch(frame, seconds(at, tick))
         self._encode(self._video, frame)
 
     def _copy(self, packet: Any) -> None:
@@ -267,7 +269,7 @@ class Sink:
                 for follower in self._followers:
                     follower._take_coded(packet)
             if packet.pts is not None and packet.time_base:
-                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                end = seconds(packet.pts + (packet.duration or 0), packet.time_base)
                 self.ended = max(self.ended, end)
                 if packet.stream is self._video:
                     self.shown = max(self.shown, end)

@@ -195,6 +195,7 @@ def _write_pictures(
 ) -> dict[str, Any]:
     targets, count = prepared.plan.targets, len(prepared.parts)
     told: dict[int, dict[str, float]] = {}
+    ctx.progress(0.0, f"0 of {count} pictures")
     for index, shot in taken:
         score = rate(shot)
         told[index] = _told(shot, score)
@@ -212,6 +213,7 @@ def _write_sheets(
     assert layout is not None
     tiles: list[pyvips.Image] = []
     sheets = done = 0
+    ctx.progress(0.0, f"0 of {layout.count} tiles")
     for _, shot in taken:
         tiles.append(maker.picture(shot))
         done += 1

@@ -130,6 +130,7 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
     if damage.strict:
         _check(ctx, stream, facts, video, order, damage)
     covers = read_covers(stream, facts)
+    ctx.progress(0.0)  # to get to the cuts, whole groups of pictures may have to be decoded first
     tail = _tail(ctx, stream, video, order, damage)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
         table = stack.enter_context(tone_map(video, order.code)) if order.code is not None else None

@@ -17,7 +17,7 @@ from mediamill.operations.video._chain import chain_for
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, VideoCode
 from mediamill.operations.video._course import frames_held, picture_of
 from mediamill.operations.video._decide import fits, out_colour, recoded, sound_of, usual_sound
-from mediamill.operations.video._film import make_films
+from mediamill.operations.video._film import Original, make_films
 from mediamill.operations.video._geometry import Size, limited
 from mediamill.operations.video._params import VideoJob, suffix_container
 from mediamill.operations.video._report import film_report, left_out, source_report
@@ -153,7 +153,8 @@ def run(params: Params, ctx: Context) -> Metadata:
             )
             for path, leader, (name, code, _) in zip(paths, leaders, made, strict=True)
         ]
-        sinks = make_films(ctx, course.stream, course.facts, recipes, damage, sound=course.sound)
+        original = Original(ctx=ctx, stream=course.stream, facts=course.facts, sound=course.sound)
+        sinks = make_films(original, recipes, damage)
     reports = []
     for path, sink, (name, code, target) in zip(paths, sinks, made, strict=True):
         size = os.path.getsize(path)

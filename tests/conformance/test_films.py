@@ -131,6 +131,7 @@ def test_an_hour_says_how_far_it_is_from_the_start_and_can_be_cancelled(host, tm
     first = engine.event("progress", 1)
     assert first["percent"] < 20
     assert "of 3600.0 s" in first["message"]
+    past(engine, 1, 0.001)
     engine.send({"control": "cancel", "id": 1})
     assert code(engine.result(1)) == "cancelled"
     assert not (tmp_path / "out").exists() or files_under(tmp_path / "out") == {}
@@ -160,6 +161,7 @@ def test_what_runs_long_can_be_cancelled_at_once(host, tmp_path, scratch, long, 
     engine.send(job | LONG[name] | {"id": 1})
     first = engine.event("progress", 1)
     assert first["percent"] < 50, "It is told from the start how far the work is."
+    past(engine, 1, 0.001)
     began = time.monotonic()
     engine.send({"control": "cancel", "id": 1})
     result = engine.result(1)
@@ -170,6 +172,24 @@ def test_what_runs_long_can_be_cancelled_at_once(host, tmp_path, scratch, long, 
     assert not (tmp_path / "out").exists() or files_under(tmp_path / "out") == {}
     assert files_under(scratch) == {}
     assert code(engine.ask({"operation": "noop", "id": 2})) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields"),
+    [
+        ("video_transcode", {"output": "out/film.mp4", "target_score": 80}),
+        ("video_profile", {"output_dir": "out", "profiles": ["web-low", "web-mid"]}),
+        ("video_trim", {"output": "out/film.mp4", "start": 9.8, "end": 19.8}),
+        ("video_thumbnail", {"output_dir": "out", "count": 3}),
+        ("video_thumbnail", {"output_dir": "out", "sheet": True, "columns": 2, "rows": 2}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(list(value)[1:2]),
+)
+def test_progress_begins_before_what_takes_long_to_get_to(host, long, operation, fields):
+    engine = host("--workers", 1)
+    engine.send({"operation": operation, "input": str(long(20)), "progress": True, "id": 1} | fields)
+    assert engine.event("progress", 1)["percent"] == 0
+    assert code(engine.result(1)) == "ok"
 
 
 def test_progress_rises_to_its_end(host, long):
