@@ -53,11 +53,12 @@ class Joint(Struct, frozen=True, kw_only=True):
             return _units.framed(data, self.parameters.length_size)
         return data if self.sets is None else _hevc.framed(data, self.sets)
 
-    def may_begin(self, data: bytes) -> bool:
-        """Return whether copying may begin at a key picture, behind others."""
+    def begun(self, data: bytes) -> bytes | None:
+        """Return a key picture as copying may begin at it behind others; None where it may not."""
         if self.sets is not None:
-            return _hevc.may_join(data, self.sets.length_size)
-        return _units.may_join(self.codec, data, self.parameters.length_size if self.parameters is not None else 0)
+            return _hevc.begun(data, self.sets)
+        length_size = self.parameters.length_size if self.parameters is not None else 0
+        return data if _units.may_join(self.codec, data, length_size) else None
 
     def is_broken_by(self, data: bytes) -> bool:
         """Return whether a key picture changes its stream so that the container no longer holds what it needs."""

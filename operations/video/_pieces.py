@@ -157,6 +157,7 @@ class CopiedPiece:
         self._tail = tail
         self._head: tuple[Frames, Edge] | None = None
         self._key: Any = None
+        self._key_data = b""
         self._key_fed = False
         self.over = False
         self.copied = self.coded = 0
@@ -197,7 +198,10 @@ class CopiedPiece:
         if not packet.is_keyframe or packet.pts is None or packet.pts <= self._cut.start:
             return False
         assert self._joint is not None
-        return self._joint.may_begin(bytes(packet))
+        data = bytes(packet)
+        begun = self._joint.begun(data)
+        self._key_data = begun if begun is not None and begun != data else b""
+        return begun is not None
 
     def _led(self, packet: Any) -> Iterator[Any]:
         """Code a picture anew that is decoded after the key picture copying begins at, and shown before it."""
@@ -222,7 +226,7 @@ class CopiedPiece:
         self._key = None
         self.over = self.over or key.pts >= self._end
         if not self.over:
-            yield from self._copied(key)
+            yield from self._copied(_changed(key, self._key_data) if self._key_data else key)
 
     def _coded(self, packet: Any) -> Iterator[Any]:
         """Yield the head's packets; it ends with the cut or where copying begins."""
@@ -278,6 +282,13 @@ class CopiedPiece:
             packet.stream = self._made
             self.ended = max(self.ended, (packet.pts + packet.duration) * self._tick)
             yield packet
+
+
+def _changed(packet: Any, data: bytes) -> Any:
+    made: Any = av().Packet(data)
+    made.pts, made.dts, made.duration, made.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    made.is_keyframe = True
+    return made
 
 
 def coded_tail(
