@@ -253,7 +253,7 @@ def test_a_joined_picture_of_h265_is_a_broken_link_that_names_no_picture(trimmed
 
 @pytest.mark.parametrize("name", OPEN_MPEG2)
 def test_groups_of_mpeg2_are_closed_and_counted_from_where_copying_begins(trimmed, reel, complaints, name):
-    _, path = trimmed(reel(name), start=0.5, end=1.7)
+    _, path = trimmed(reel(name), start=0.6, end=1.7)
     groups, places = [], []
     for packet in packets(path):
         at = packet.find(b"\0\0\1\xb8")
@@ -283,7 +283,7 @@ def test_quantisation_of_its_own_is_kept_for_what_is_copied_alone(trimmed, reel,
                 made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
                 made.duration, made.is_keyframe, made.stream = packet.duration, packet.is_keyframe, copy
                 target.mux(made)
-    for start, end in ((0.5, 1.3), (0.7, None)):
+    for start, end in ((0.6, 1.3), (0.8, None)):
         result, part = trimmed(path, start=start, **({"end": end} if end else {}))
         assert result.metadata["reencoded"] == "edges"
         check(frames(part), shown_between(frames(path), start, end))
