@@ -233,6 +233,31 @@ def test_what_cannot_be_joined_is_coded_anew(trimmed, reel, frames, seen):
     assert (film.codec, film.tag) == ("h264", "avc1")
 
 
+def test_open_groups_of_h264_are_copied_from_the_next_picture_that_begins_anew(
+    trimmed, reel, frames, complaints, tmp_path
+):
+    path = tmp_path / "twice.mkv"
+    with av.open(str(path), "w", format="matroska") as target:
+        copy = None
+        for turn in range(2):
+            with av.open(str(reel("open.mp4"))) as source:
+                stream = source.streams.video[0]
+                copy = copy or target.add_stream_from_template(stream)
+                for packet in source.demux(stream):
+                    if packet.size:
+                        packet.pts += turn * round(2 / packet.time_base)
+                        packet.dts += turn * round(2 / packet.time_base)
+                        packet.stream = copy
+                        target.mux(packet)
+    source = frames(path)
+    result, part = trimmed(path, start=1.5, end=3.7)
+    assert result.metadata["reencoded"] == "edges"
+    assert 13 <= result.metadata["frames_reencoded"] <= 16  # up to where the second film begins
+    check(frames(part), shown_between(source, 1.5, 3.7))
+    assert holds(packets(path), packets(part), 55 - result.metadata["frames_reencoded"])
+    assert complaints(part) == []
+
+
 @pytest.mark.parametrize("name", ["open.mp4", "hevc-open.mkv", "mpeg2.mkv"])
 @pytest.mark.parametrize("cut", [(0.4, 0.44), (0.4, 0.48), (0.4, 0.84), (0.4, 1.0), (0.36, 0.44), (0.0, 0.36)])
 def test_open_groups_show_no_broken_picture(trimmed, reel, frames, name, cut):
