@@ -127,7 +127,7 @@ class Edge:
 def joint_for(facts: VideoFacts, extradata: bytes, *, signed: bool) -> Joint | None:
     """Return how pictures can be coded to stand beside a film's own; None where they cannot be trusted to.
 
-    No encoder here writes fields the way another one began them.
+    No encoder here but MPEG-2's writes fields the way another one began them.
     """
     if facts.codec == _MPEG2:
         return _joint_of_mpeg2(facts, extradata)
@@ -155,9 +155,9 @@ def joint_for(facts: VideoFacts, extradata: bytes, *, signed: bool) -> Joint | N
 
 
 def _joint_of_mpeg2(facts: VideoFacts, extradata: bytes) -> Joint | None:
-    sequence = _mpeg2.read_sequence(extradata, facts.height)
+    sequence = _mpeg2.read_sequence(extradata, facts.height, fields=facts.interlaced)
     formats = av().codec.Codec(_MPEG2, "w").video_formats or ()
-    if sequence is None or facts.interlaced or facts.pixel_format not in {one.name for one in formats}:
+    if sequence is None or facts.pixel_format not in {one.name for one in formats}:
         return None
     return Joint(codec=_MPEG2, sequence=sequence)
 
@@ -188,7 +188,7 @@ def _encoder(facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> 
 
 def _options(facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> dict[str, str]:
     if joint.codec == _MPEG2:
-        return _MPEG2_OPTIONS
+        return _MPEG2_OPTIONS | ({"flags": "+ildct+ilme"} if facts.interlaced else {})
     code = VideoCode(
         codec=joint.codec,
         size=(facts.width, facts.height),

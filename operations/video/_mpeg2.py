@@ -43,12 +43,13 @@ class Sequence(Struct, frozen=True, kw_only=True):
         return _shape(_parts(self.header))
 
 
-def read_sequence(data: bytes, height: int) -> Sequence | None:
+def read_sequence(data: bytes, height: int, *, fields: bool) -> Sequence | None:
     """Return the sequence header in some data; None where there is none that pictures coded here fit.
 
     Args:
         data: A packet, or what a container holds for the stream.
         height: Of the film: where a sequence may have fields, blocks come in twos above each other.
+        fields: Whether pictures are coded as two fields.
     """
     parts = _parts(data)
     at = next((number for number, part in enumerate(parts) if part[3] == _SEQUENCE), len(parts))
@@ -56,7 +57,7 @@ def read_sequence(data: bytes, height: int) -> Sequence | None:
     if not any(_is(part, _OF_SEQUENCE) for part in parts[at:end]) or len(parts[at]) < 12:
         return None
     progressive = next(part for part in parts[at:end] if _is(part, _OF_SEQUENCE))[5] & 0x08
-    if not progressive and (height + 15) // 16 % 2:
+    if progressive if fields else not progressive and (height + 15) // 16 % 2:
         return None
     return Sequence(header=b"".join(parts[at:end]), own=bool(parts[at][11] & 3) or len(parts[at]) > 64)
 

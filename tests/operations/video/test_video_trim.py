@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from fixtures.samples import films, reels
+from fixtures.samples import films, moving, reels
 from fixtures.samples.reels import Film, Picture
 from mediamill.operations.video import video_trim
 
@@ -486,6 +486,22 @@ def test_fields_are_copied_or_made_frames(trimmed, sample, seen):
     assert seen(path).frames[0].interlaced_frame
     result, path = trimmed(sample("interlaced.mp4"), start=0.2)
     assert (result.metadata["reencoded"], result.metadata["deinterlaced"]) == ("all", True)
+
+
+def test_fields_of_mpeg2_stay_fields(trimmed, frames, seen, complaints, tmp_path):
+    def fields(width, height, share):
+        return moving.field_pair(width, height, round(share * 40) * 2)
+
+    path = tmp_path / "fields.mkv"
+    options = {**_MPEG2, "flags": "+ildct+ilme"}
+    picture = Picture(codec="mpeg2video", size=(160, 112), seconds=1.6, paint=fields, options=options)
+    path.write_bytes(reels.write(Film(format="matroska", picture=picture)))
+    result, part = trimmed(path, start=0.6, end=1.5)
+    assert result.metadata["reencoded"] == "edges"
+    assert "deinterlaced" not in result.metadata
+    assert all(frame.interlaced_frame for frame in seen(part).frames)
+    check(frames(part), shown_between(frames(path), 0.6, 1.5))
+    assert complaints(part) == []
 
 
 def test_all_tracks_go_along_or_one(trimmed, sample, seen):
