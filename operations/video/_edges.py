@@ -7,14 +7,14 @@ them is decoded when the n-th of the source was, which is never after it is show
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, structs
 
 from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._facts import VideoFacts
 from mediamill.operations.streams._priority import kept_priority
-from mediamill.operations.video import _hevc, _units
+from mediamill.operations.video import _hevc, _mpeg2, _units
 from mediamill.operations.video._codecs import CODECS, CodecName, VideoCode, encoder_options
 from mediamill.operations.video._decide import coding_of
 
@@ -27,6 +27,9 @@ _ONE_SLICE = "bframes=0:open-gop=0:repeat-headers=0:slices=1:wpp=0"
 
 USUAL_RATE = Fraction(25)
 
+_MPEG2: Literal["mpeg2video"] = "mpeg2video"
+_MPEG2_OPTIONS = {"qmin": "2", "qmax": "2", "bf": "0"}
+
 
 class Joint(Struct, frozen=True, kw_only=True):
     """How pictures coded anew are made to stand beside copied ones.
@@ -35,12 +38,14 @@ class Joint(Struct, frozen=True, kw_only=True):
         codec: The coding of both.
         parameters: H.264's parameter sets of the source; None for other codings.
         sets: H.265's; likewise.
+        sequence: MPEG-2's sequence header; likewise.
         extradata: What the container has to hold for both; None where nothing changes.
     """
 
-    codec: CodecName
+    codec: CodecName | Literal["mpeg2video"]
     parameters: _units.Parameters | None = None
     sets: _hevc.Sets | None = None
+    sequence: _mpeg2.Sequence | None = None
     extradata: bytes | None = None
 
     def framed(self, data: bytes) -> bytes:
@@ -51,18 +56,25 @@ class Joint(Struct, frozen=True, kw_only=True):
         """
         if self.parameters is not None:
             return _units.framed(data, self.parameters.length_size)
+        if self.sequence is not None:
+            return _mpeg2.framed(data, self.sequence)
         return data if self.sets is None else _hevc.framed(data, self.sets)
 
-    def may_begin(self, data: bytes) -> bool:
-        """Return whether copying may begin at a key picture, behind others."""
+    def begun(self, data: bytes) -> bytes | None:
+        """Return a key picture as copying may begin at it behind others; None where it may not."""
         if self.sets is not None:
-            return _hevc.may_join(data, self.sets.length_size)
-        return _units.may_join(self.codec, data, self.parameters.length_size if self.parameters is not None else 0)
+            return _hevc.begun(data, self.sets)
+        if self.sequence is not None:
+            return _mpeg2.begun(data, self.sequence)
+        length_size = self.parameters.length_size if self.parameters is not None else 0
+        return data if _units.may_join(self.codec, data, length_size) else None
 
     def is_broken_by(self, data: bytes) -> bool:
         """Return whether a key picture changes its stream so that the container no longer holds what it needs."""
         if self.sets is not None:
             return _hevc.changes(data, self.sets)
+        if self.sequence is not None:
+            return _mpeg2.changes(data, self.sequence)
         return self.parameters is not None and _units.changes(data, self.parameters)
 
 
@@ -80,11 +92,16 @@ class Edge:
         self._joint = joint
         self._encoder = _encoder(facts, joint, threads, signed=signed)
         self._tick = facts.tick
-        self._places: dict[int, tuple[int, int]] = {}
+        self._count = 0
+        self._places: dict[int, tuple[int, int, int]] = {}
 
     def encode(self, frame: Any, dts: int) -> Iterator[Any]:
         """Yield packets of a frame that is to be decoded at `dts`."""
-        self._places[frame.pts] = dts, frame.duration or 0
+        place = frame.pts, dts, frame.duration or 0
+        if self._joint.sequence is not None:  # whose encoder knows no time but its pictures' number
+            frame.pts, frame.time_base = self._count, self._encoder.time_base
+        self._count += 1
+        self._places[frame.pts] = place
         frame.pict_type = 0  # the encoder decides what is a key frame, not the source's
         yield from self._packets(frame)
 
@@ -101,8 +118,8 @@ class Edge:
 
     def _placed(self, packet: Any) -> Any:
         made: Any = av().Packet(self._joint.framed(bytes(packet)))
-        made.pts, made.time_base = packet.pts, self._tick
-        made.dts, made.duration = self._places.pop(packet.pts)  # encoders forget how long a picture stands
+        made.time_base = self._tick
+        made.pts, made.dts, made.duration = self._places.pop(packet.pts)  # encoders forget how long a picture stands
         made.is_keyframe = packet.is_keyframe
         return made
 
@@ -110,8 +127,10 @@ class Edge:
 def joint_for(facts: VideoFacts, extradata: bytes, *, signed: bool) -> Joint | None:
     """Return how pictures can be coded to stand beside a film's own; None where they cannot be trusted to.
 
-    No encoder here writes fields the way another one began them.
+    No encoder here but MPEG-2's writes fields the way another one began them.
     """
+    if facts.codec == _MPEG2:
+        return _joint_of_mpeg2(facts, extradata)
     codec = coding_of(facts.codec)
     if codec is None or facts.interlaced or facts.alpha or facts.pixel_format not in encoder_formats(codec):
         return None
@@ -135,37 +154,51 @@ def joint_for(facts: VideoFacts, extradata: bytes, *, signed: bool) -> Joint | N
     return Joint(codec=codec)
 
 
+def _joint_of_mpeg2(facts: VideoFacts, extradata: bytes) -> Joint | None:
+    sequence = _mpeg2.read_sequence(extradata, facts.height, fields=facts.interlaced)
+    formats = av().codec.Codec(_MPEG2, "w").video_formats or ()
+    if sequence is None or facts.pixel_format not in {one.name for one in formats}:
+        return None
+    return Joint(codec=_MPEG2, sequence=sequence)
+
+
 def _encoder(facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> Any:
     """Return an opened encoder that belongs to no stream, and keeps a film's size, shape and colours."""
     library = av()
-    known = CODECS[joint.codec]
-    context: Any = library.CodecContext.create(known.encoder, "w")
+    name = _MPEG2 if joint.codec == _MPEG2 else CODECS[joint.codec].encoder
+    context: Any = library.CodecContext.create(name, "w")
     context.width, context.height, context.pix_fmt = facts.width, facts.height, facts.pixel_format
-    context.time_base = facts.tick
-    context.framerate = facts.rate or USUAL_RATE
+    context.time_base = 1 / USUAL_RATE if joint.sequence is not None else facts.tick
+    context.framerate = USUAL_RATE if joint.sequence is not None else facts.rate or USUAL_RATE
     context.sample_aspect_ratio = facts.pixel
     colour = facts.colour
     context.color_primaries, context.color_trc = colour.primaries, colour.transfer
     context.colorspace, context.color_range = colour.matrix, colour.range
     context.thread_type, context.thread_count = "FRAME", threads
-    code = VideoCode(
-        codec=joint.codec,
-        size=(facts.width, facts.height),
-        depth=facts.depth,
-        preset="fast",
-        colour=colour,
-        crf=FINE[joint.codec],
-        signed=signed,
-    )
-    context.options = _edge_options(joint, encoder_options(code, threads))
+    context.options = _options(facts, joint, threads, signed=signed)
     if joint.parameters is not None or joint.sets is not None:
         context.flags |= library.codec.context.Flags.global_header
     try:
         with kept_priority():
             context.open()
     except (library.FFmpegError, ValueError) as error:
-        raise output_error(error, f"The {known.encoder} encoder") from None
+        raise output_error(error, f"The {name} encoder") from None
     return context
+
+
+def _options(facts: VideoFacts, joint: Joint, threads: int, *, signed: bool) -> dict[str, str]:
+    if joint.codec == _MPEG2:
+        return _MPEG2_OPTIONS | ({"flags": "+ildct+ilme"} if facts.interlaced else {})
+    code = VideoCode(
+        codec=joint.codec,
+        size=(facts.width, facts.height),
+        depth=facts.depth,
+        preset="fast",
+        colour=facts.colour,
+        crf=FINE[joint.codec],
+        signed=signed,
+    )
+    return _edge_options(joint, encoder_options(code, threads))
 
 
 def encoder_formats(codec: CodecName) -> set[str]:

@@ -6,19 +6,22 @@ bits from 15 to 30, and in one bit where it is 0: changed from 0, a slice grows 
 nothing behind has to be understood or moved within its byte (ITU-T H.265, 7.3; ISO 14496-15, 8.3.3.1 for the record).
 """
 
-import re
 from collections.abc import Sequence
 
 from msgspec import Struct
 
+from mediamill.operations.video._bits import escaped, plain
+from mediamill.operations.video._hevc_slices import Headers
 from mediamill.operations.video._units import split
 
 _VPS, _SPS, _PPS = 32, 33, 34
-_IDR = (19, 20)
+_IDR = {19, 20}
+_OPEN = {16, 17, 18, 21}
+"""Key pictures others may be shown before that need what came before: broken links, and random access."""
+
 _FIRST_UNKNOWN = 48
 _HEADER = 23
 _PROFILE_BITS, _LEVEL_BITS = 88, 8
-_ESCAPE = re.compile(rb"\0\0(?=[\0-\3])")
 
 
 class Numbers(Struct, frozen=True, kw_only=True):
@@ -77,7 +80,7 @@ def joined(sets: Sets, other: bytes) -> bytes:
     record = bytearray(sets.record)
     for unit in added:
         if kind(unit) == _SPS:
-            general = _unescaped(unit)[3:15]
+            general = plain(unit)[3:15]
             record[1] |= general[0] & 0x20  # the higher tier
             record[2:12] = bytes(one & two for one, two in zip(record[2:12], general[1:11], strict=True))
             record[12] = max(record[12], general[11])
@@ -99,9 +102,7 @@ def framed(data: bytes, sets: Sets) -> bytes:
         ValueError: It is not numbered as it is taken to be.
     """
     units = [renumbered(unit, sets.free) for unit in split(data, 0) if kind(unit) not in (_VPS, _SPS, _PPS)]
-    if sets.length_size:
-        return b"".join(len(unit).to_bytes(sets.length_size, "big") + unit for unit in units)
-    return b"".join(b"\0\0\0\1" + unit for unit in units)
+    return _together(units, sets.length_size)
 
 
 def renumbered(unit: bytes, numbers: Numbers) -> bytes:
@@ -115,7 +116,7 @@ def renumbered(unit: bytes, numbers: Numbers) -> bytes:
         return _slice(unit, numbers.picture)
     if found not in (_VPS, _SPS, _PPS):
         return unit
-    bits = _bits(_unescaped(unit)[2:])
+    bits = _bits(plain(unit)[2:])
     if found == _VPS:
         bits = _expected(bits, f"{0:04b}", f"{numbers.video:04b}")
     elif found == _SPS:
@@ -127,18 +128,26 @@ def renumbered(unit: bytes, numbers: Numbers) -> bytes:
         bits = _expected(bits, "11", _coded(numbers.picture) + _coded(numbers.sequence))
     bits = bits.rstrip("0")
     bits += "0" * (-len(bits) % 8)
-    return unit[:2] + _ESCAPE.sub(b"\0\0\3", int(bits, 2).to_bytes(len(bits) // 8, "big"))
+    return unit[:2] + escaped(int(bits, 2).to_bytes(len(bits) // 8, "big"))
 
 
-def may_join(data: bytes, length_size: int) -> bool:
-    """Return whether nothing from a key picture on refers to what was before it, so that anything may stand there.
+def begun(data: bytes, sets: Sets) -> bytes | None:
+    """Return a key picture as it may stand behind anything, without those shown before it; None where it may not.
 
-    An open group's key picture names pictures that those shown before it need. Called a broken link, it may follow
-    others by the standard, but FFmpeg's decoder makes stand-ins for what it names, takes one of them for the next
-    picture where that begins a stream anew, and leaves that out.
+    An open group's key picture names pictures that those shown before it need. As a broken link it still may follow
+    others, where it names none any more.
     """
-    kinds = [kind(unit) for unit in split(data, length_size) if kind(unit) < _VPS]
-    return bool(kinds) and all(one in _IDR for one in kinds)
+    units = list(split(data, sets.length_size))
+    kinds = {kind(unit) for unit in units if kind(unit) < _VPS}
+    if kinds and kinds <= _IDR:
+        return data
+    if not kinds or not kinds <= _OPEN:
+        return None
+    try:
+        headers = Headers(unit for unit in sets.units if kind(unit) in (_SPS, _PPS))
+        return _together([headers.spliced(unit) if kind(unit) in _OPEN else unit for unit in units], sets.length_size)
+    except ValueError:
+        return None
 
 
 def changes(data: bytes, sets: Sets) -> bool:
@@ -175,6 +184,12 @@ def _slice(unit: bytes, number: int) -> bytes:
     return unit[:2] + value.to_bytes(2, "big") + unit[3:]
 
 
+def _together(units: Sequence[bytes], length_size: int) -> bytes:
+    if length_size:
+        return b"".join(len(unit).to_bytes(length_size, "big") + unit for unit in units)
+    return b"".join(b"\0\0\0\1" + unit for unit in units)
+
+
 def _listed(record: bytes) -> tuple[bytes, ...]:
     found: list[bytes] = []
     at = _HEADER
@@ -193,7 +208,7 @@ def _listed(record: bytes) -> tuple[bytes, ...]:
 def _free(units: Sequence[bytes]) -> Numbers | None:
     taken: dict[int, set[int]] = {_VPS: set(), _SPS: set(), _PPS: set()}
     for unit in units:
-        bits = _bits(_unescaped(unit)[2:])
+        bits = _bits(plain(unit)[2:])
         if kind(unit) == _VPS:
             taken[_VPS].add(int(bits[:4], 2))
         elif kind(unit) == _SPS:
@@ -222,10 +237,6 @@ def _sequence_at(bits: str) -> int:
 
 def _layer(unit: bytes) -> int:
     return (unit[0] & 1) << 5 | unit[1] >> 3
-
-
-def _unescaped(unit: bytes) -> bytes:
-    return unit.replace(b"\0\0\3", b"\0\0")
 
 
 def _bits(data: bytes) -> str:

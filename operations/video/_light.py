@@ -4,19 +4,27 @@ FFmpeg's muxers write it from what they know of a stream before its first frame,
 that; streams made after one that was read do. So they are made after a file without pictures that says nothing else.
 """
 
+import contextlib
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.streams._av import av
-from mediamill.operations.streams._facts import Colour
+from mediamill.operations.streams._facts import Colour, VideoFacts
+from mediamill.operations.streams._mux import copied_stream
 from mediamill.operations.video._codecs import VideoCode
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
 
 _IDENTITY = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+_TO_ENTRIES = ((b"moov", 8), (b"trak", 8), (b"mdia", 8), (b"minf", 8), (b"stbl", 8), (b"stsd", 16))
+"""Boxes inside each other down to a track's sample entries, and where in each of them others begin."""
+
+_ENTRY = 86
+"""Bytes of a sample entry before its boxes."""
+
 _SIDE = 64
 _DOT = 72 << 16
 """Dots an inch, which every sample entry says."""
@@ -42,6 +50,53 @@ def add_stream(container: "OutputContainer", encoder: str, code: VideoCode, rate
         raise RuntimeError(f"{made.codec_context.codec.name} instead of {encoder}")
     made.codec_context.flags |= library.codec.context.Flags.global_header
     return made
+
+
+@contextlib.contextmanager
+def telling(original: Any, video: VideoFacts) -> Iterator[Any]:
+    """Yield a stream to copy a film's picture after: one that says how bright its master was where only it itself did.
+
+    Args:
+        original: The film's stream.
+        video: What is known of it, from its first picture too.
+    """
+    known = [_box(kind, struct.pack(form, *values)) for kind, form, values in _known(video.colour)]
+    if video.codec != "hevc" or not known:
+        yield original
+        return
+    library = av()
+    written = io.BytesIO()
+    # Written before there is any picture, with all a stream may say of itself.
+    options = {"fflags": "+bitexact", "movflags": "+empty_moov", "strict": "unofficial"}
+    with library.open(written, "w", format="mp4", options=options) as container:
+        copied_stream(container, original, strip=False, picture=video)
+        container.start_encoding()
+    with library.open(io.BytesIO(_completed(written.getvalue(), known)), format="mp4") as said:
+        yield said.streams.video[0]
+
+
+def _completed(data: bytes, boxes: Sequence[bytes]) -> bytes:
+    """Return an MP4 file of one track whose sample entry has some boxes, which are added where they are missing."""
+    begin, end, grown = 0, len(data), []
+    for kind, inside in _TO_ENTRIES:
+        at = next(at for at, one in _inside(data, begin, end) if one == kind)
+        grown.append(at)
+        begin, end = at + inside, at + int.from_bytes(data[at : at + 4], "big")
+    grown.append(begin)
+    end = begin + int.from_bytes(data[begin : begin + 4], "big")
+    there = {kind for _, kind in _inside(data, begin + _ENTRY, end)}
+    added = b"".join(box for box in boxes if box[4:8] not in there)
+    made = bytearray(data[:end] + added + data[end:])
+    for at in grown:
+        made[at : at + 4] = (int.from_bytes(made[at : at + 4], "big") + len(added)).to_bytes(4, "big")
+    return bytes(made)
+
+
+def _inside(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Yield where boxes begin, and what they are."""
+    while at + 8 <= end:
+        yield at, data[at + 4 : at + 8]
+        at += max(8, int.from_bytes(data[at : at + 4], "big"))
 
 
 def _told(colour: Colour) -> bytes:

@@ -9,6 +9,7 @@ from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import VideoFacts
 from mediamill.operations.streams._open import packets
+from mediamill.operations.video import _mpeg2
 from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
 from mediamill.operations.video._edges import Edge, Joint, Ranks
 from mediamill.operations.video._graph import VideoFilter
@@ -142,7 +143,9 @@ class CopiedPiece:
         self._tail = tail
         self._head: tuple[Frames, Edge] | None = None
         self._key: Any = None
+        self._key_data = b""
         self._key_fed = False
+        self._left_out = 0
         self.over = False
         self.copied = self.coded = 0
         self.ended = 0.0
@@ -182,7 +185,10 @@ class CopiedPiece:
         if not packet.is_keyframe or packet.pts is None or packet.pts <= self._cut.start:
             return False
         assert self._joint is not None
-        return self._joint.may_begin(bytes(packet))
+        data = bytes(packet)
+        begun = self._joint.begun(data)
+        self._key_data = begun if begun is not None and begun != data else b""
+        return begun is not None
 
     def _led(self, packet: Any) -> Iterator[Any]:
         """Code a picture anew that is decoded after the key picture copying begins at, and shown before it."""
@@ -194,6 +200,7 @@ class CopiedPiece:
             if self._head is not None:
                 yield from self._coded(packet)
         self._key.dts = packet.dts
+        self._left_out += 1
         if packet.pts == self._cut.last:
             yield from self._joined()
             if not self.over:
@@ -207,7 +214,7 @@ class CopiedPiece:
         self._key = None
         self.over = self.over or key.pts >= self._end
         if not self.over:
-            yield from self._copied(key)
+            yield from self._copied(_changed(key, self._key_data) if self._key_data else key)
 
     def _coded(self, packet: Any) -> Iterator[Any]:
         """Yield the head's packets; it ends with the cut or where copying begins."""
@@ -237,6 +244,7 @@ class CopiedPiece:
             return
         if packet.is_keyframe and self._joint is not None and self._joint.is_broken_by(bytes(packet)):
             raise Changed
+        packet = self._counted(packet)
         if not packet.is_discard:
             self.copied += 1
             if packet.pts < cut.start:  # the first one may be shown since before the cut
@@ -245,6 +253,17 @@ class CopiedPiece:
         yield from self._timed(iter([packet]))
         if last:
             yield from self._ended()
+
+    def _counted(self, packet: Any) -> Any:
+        """Return a picture counted as if those had never been that were shown first in its group and are left out."""
+        sequence = self._joint.sequence if self._joint is not None else None
+        if sequence is None or not self._left_out:
+            return packet
+        data = bytes(packet)
+        if packet.pts != self._from and _mpeg2.has_group(data):
+            self._left_out = 0
+            return packet
+        return _changed(packet, _mpeg2.counted(data, self._left_out))
 
     def _ended(self) -> Iterator[Any]:
         self.over = True
@@ -264,6 +283,13 @@ class CopiedPiece:
             packet.stream = self._made
             self.ended = max(self.ended, (packet.pts + packet.duration) * self._tick)
             yield packet
+
+
+def _changed(packet: Any, data: bytes) -> Any:
+    made: Any = av().Packet(data)
+    made.pts, made.dts, made.duration, made.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    made.is_keyframe = packet.is_keyframe
+    return made
 
 
 def coded_tail(

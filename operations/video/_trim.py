@@ -22,7 +22,7 @@ from mediamill.operations.video._chain import chain_for
 from mediamill.operations.video._codecs import CODECS, VideoCode, mend_decoding_time, set_up_encoder
 from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
 from mediamill.operations.video._edges import USUAL_RATE, Joint
-from mediamill.operations.video._light import add_stream
+from mediamill.operations.video._light import add_stream, telling
 from mediamill.operations.video._pieces import CodedPiece, CopiedPiece, coded_tail
 from mediamill.operations.video._tone import tone_map
 
@@ -210,7 +210,12 @@ def _piece(
 def _picture(target: "OutputContainer", source: "InputContainer", video: VideoFacts, order: Order, threads: int) -> Any:
     original = source.streams[video.index]
     if order.code is None:
-        made = _added(target, original, order, video)
+        with telling(original, video) as told:
+            made = _added(target, told, order, video)
+        if told is not original:
+            made.time_base, made.codec_context.extradata = original.time_base, original.codec_context.extradata
+            made.metadata.clear()
+            carry_stream_tags(original, made, strip=order.strip)
         if order.joint is not None and order.joint.extradata is not None:
             made.codec_context.extradata = order.joint.extradata
         return made

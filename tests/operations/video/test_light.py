@@ -2,6 +2,7 @@
 
 import struct
 
+import av
 import numpy as np
 import pytest
 
@@ -112,14 +113,48 @@ def test_what_is_coded_tells_how_bright_it_is(made, seen, operation, fields, suf
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
-def test_cuts_tell_it_where_their_film_does_and_keep_it_in_the_pictures(made, seen, film, suffix):
+@pytest.mark.parametrize(("start", "count"), [(0, 13), (0.1, 11)])
+def test_cuts_tell_it_where_only_the_pictures_did(made, seen, film, suffix, start, count):
     first = made("video_transcode", "mp4", codec="h265", skip_if_larger=False)
-    for source, expected in ((film, (None, None)), (first, (DISPLAY, bright.LIGHT))):
-        path = made("video_trim", suffix, source, start=0.1)
-        assert told(path) == expected
+    for source in (film, first):
+        path = made("video_trim", suffix, source, start=start, end=0.5)
+        assert told(path) == (DISPLAY, bright.LIGHT)
         found = seen(path)
-        assert (found.pixels, found.colour, len(found.frames)) == ("yuv420p10le", (9, 16, 9, 1), 13)
+        assert (found.size, found.pixels, found.colour) == ((160, 120), "yuv420p10le", (9, 16, 9, 1))
+        assert len(found.frames) == count
         assert found.side.keys() >= {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
+
+
+def test_cuts_of_streams_without_a_container_of_boxes_tell_it(made, seen, film, tmp_path):
+    path = tmp_path / "stream.ts"
+    with av.open(str(film)) as source, av.open(str(path), "w", format="mpegts") as target:
+        copy = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                target.mux(packet)
+    for start, count in ((0, 15), (0.1, 13)):
+        cut = made("video_trim", "mp4", path, start=start)
+        assert told(cut) == (DISPLAY, bright.LIGHT)
+        assert len(seen(cut).frames) == count
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
+def test_cuts_that_tell_it_stay_turned(made, seen, film, tmp_path, suffix):
+    path = tmp_path / "turned.mp4"
+    with av.open(str(film)) as source, av.open(str(path), "w", format="mp4") as target:
+        copy = target.add_stream_from_template(source.streams.video[0])
+        copy.set_display_rotation(90)
+        copy.metadata["language"] = "ita"
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                target.mux(packet)
+    cut = made("video_trim", suffix, path, start=0.1)
+    assert told(cut) == (DISPLAY, bright.LIGHT)
+    assert seen(cut).side["DISPLAYMATRIX"] == seen(path).side["DISPLAYMATRIX"]
+    with av.open(str(cut)) as container:
+        assert container.streams.video[0].metadata["language"] == "ita"
 
 
 @pytest.mark.parametrize("via", ["mp4", "mkv"])

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from fixtures.samples import films, reels
+from fixtures.samples import films, moving, reels
 from fixtures.samples.reels import Film, Picture
 from mediamill.operations.video import video_trim
 
@@ -17,6 +17,7 @@ _B_FRAMES = {"g": "10", "bf": "3", "preset": "veryfast", "crf": "18"}
 _X264 = "threads=1:scenecut=0:b-adapt=0"
 _X265 = "pools=none:frame-threads=1:log-level=error:keyint=10:min-keyint=10:scenecut=0:b-adapt=0"
 _LIBVPX = {"g": "10", "auto-alt-ref": "1", "lag-in-frames": "10", "deadline": "realtime", "cpu-used": "8"}
+_MPEG2 = {"g": "10", "bf": "3", "b": "2M", "qmin": "2", "qmax": "6", "sc_threshold": "1000000000"}
 REELS = {
     "pyramid.mp4": ("mp4", Picture(options={**_B_FRAMES, "x264-params": f"{_X264}:b-pyramid=normal"})),
     "pyramid.mov": ("mov", Picture(options={**_B_FRAMES, "x264-params": _X264})),
@@ -40,6 +41,25 @@ REELS = {
         Picture(codec="libx265", options={"x265-params": f"{_X265}:bframes=3:open-gop=0:repeat-headers=1"}),
     ),
     "hevc-open.mkv": ("matroska", Picture(codec="libx265", options={"x265-params": f"{_X265}:bframes=4"})),
+    "hevc-open.mp4": (
+        "mp4",
+        Picture(codec="libx265", options={"x265-params": f"{_X265}:bframes=4:ref=4:b-pyramid=1:scaling-list=default"}),
+    ),
+    "hevc-open.ts": (
+        "mpegts",
+        Picture(codec="libx265", options={"x265-params": f"{_X265}:bframes=3:repeat-headers=1"}),
+    ),
+    "hevc-slices.mov": (
+        "mov",
+        Picture(
+            codec="libx265",
+            size=(208, 160),
+            options={"x265-params": f"{_X265}:bframes=3:ctu=16:pools=1:wpp=1:slices=2:cbqpoffs=2:deblock=1,2:aud=1"},
+        ),
+    ),
+    "mpeg2.mkv": ("matroska", Picture(codec="mpeg2video", options=_MPEG2)),
+    "mpeg2.mp4": ("mp4", Picture(codec="mpeg2video", options=_MPEG2)),
+    "mpeg2.ts": ("mpegts", Picture(codec="mpeg2video", options=_MPEG2)),
     "hevc-deep.mov": (
         "mov",
         Picture(codec="libx265", pixels="yuv420p10le", options={"x265-params": f"{_X265}:bframes=4:open-gop=0:aud=1"}),
@@ -49,6 +69,9 @@ REELS = {
 
 JOINED = ["pyramid.mp4", "pyramid.mov", "pyramid.mkv", "pyramid.ts", "baseline.mp4", "deep.mp4", "odd444.mp4"]
 JOINED += ["vp9.webm", "vp8.webm", "av1.mp4", "hevc.mp4", "hevc.mkv", "hevc.ts", "hevc-deep.mov"]
+OPEN = ["hevc-open.mkv", "hevc-open.mp4", "hevc-open.ts", "hevc-slices.mov"]
+OPEN_MPEG2 = ["mpeg2.mkv", "mpeg2.mp4", "mpeg2.ts"]
+JOINED += [*OPEN, *OPEN_MPEG2]
 CUTS = [(0.5, 1.3), (0.47, 0.93), (0.85, 1.02), (0.44, 0.48), (0.9, None), (0.0, 0.7), (0.41, 0.415)]
 
 
@@ -100,6 +123,33 @@ def packets(path):
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
 
 
+def units(packet):
+    """Yield a packet's units, each after its length of four bytes."""
+    at = 0
+    while at < len(packet):
+        size = int.from_bytes(packet[at : at + 4], "big")
+        yield packet[at + 4 : at + 4 + size]
+        at += 4 + size
+
+
+@pytest.fixture
+def complaints():
+    """Return a function that decodes a film and returns what the decoder warned of."""
+
+    def read(path):
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.WARNING)
+        try:
+            with av.logging.Capture() as said, av.open(str(path)) as container:
+                for _ in container.decode(video=0):
+                    pass
+        finally:
+            av.logging.set_level(level)
+        return [text for importance, _, text in said if importance <= av.logging.WARNING]
+
+    return read
+
+
 def holds(before, after, count):
     """Return whether `count` packets in a row are the same in both."""
     runs = [before[at : at + count] for at in range(len(before) - count + 1)]
@@ -147,9 +197,12 @@ def test_only_the_edges_are_coded_anew(trimmed, reel, frames, name):
         anew = result.metadata["frames_reencoded"]
         assert anew <= 12
         assert result.metadata["frames"] == result.outputs[0].frames == len(wanted)
-        if not name.endswith(".ts"):  # whose start codes become lengths
-            # What leads to a key picture is coded anew and left out behind it.
-            assert holds(before, packets(path), len(wanted) - anew - (name == "hevc.mkv" and anew < len(wanted)))
+        if not name.endswith(".ts") and name not in OPEN_MPEG2:  # start codes become lengths, places are counted anew
+            # What leads to a key picture is coded anew and left out behind it, and the key picture is told otherwise.
+            led = name == "hevc.mkv" or name in OPEN
+            assert holds(before, packets(path), len(wanted) - anew - (led and anew < len(wanted)))
+        same = sum(any(np.array_equal(luma, other) for _, other in source) for _, luma in frames(path))
+        assert same >= len(wanted) - anew
         kind = "none" if not anew else "edges" if anew < len(wanted) else "all"
         assert result.metadata["reencoded"] == kind
         assert result.metadata["copied"] is (kind == "none")
@@ -158,7 +211,7 @@ def test_only_the_edges_are_coded_anew(trimmed, reel, frames, name):
         )
 
 
-@pytest.mark.parametrize("name", [name for name in JOINED if name != "hevc.mkv"])
+@pytest.mark.parametrize("name", [name for name in JOINED if name not in ("hevc.mkv", *OPEN, *OPEN_MPEG2)])
 def test_cuts_at_key_pictures_copy_everything(trimmed, reel, frames, name):
     with av.open(str(reel(name))) as container:
         zero = (container.start_time or 0) / av.time_base
@@ -172,21 +225,109 @@ def test_cuts_at_key_pictures_copy_everything(trimmed, reel, frames, name):
         assert after == before[before.index(after[0]) :][: len(after)]
 
 
-@pytest.mark.parametrize(("name", "codec"), [("open.mp4", "h264"), ("hevc-open.mkv", "hevc")])
-def test_what_cannot_be_joined_is_coded_anew(trimmed, reel, frames, seen, name, codec):
-    result, path = trimmed(reel(name), start=0.5, end=1.02)
+def test_what_cannot_be_joined_is_coded_anew(trimmed, reel, frames, seen):
+    result, path = trimmed(reel("open.mp4"), start=0.5, end=1.02)
     assert result.metadata["reencoded"] == "all"
-    check(frames(path), shown_between(frames(reel(name)), 0.5, 1.02))
+    check(frames(path), shown_between(frames(reel("open.mp4")), 0.5, 1.02))
     film = seen(path)
-    assert film.codec == codec
-    assert name == "hevc-open.mkv" or film.tag == "avc1"
+    assert (film.codec, film.tag) == ("h264", "avc1")
 
 
-@pytest.mark.parametrize("name", ["open.mp4", "hevc-open.mkv"])
+def test_open_groups_of_h264_are_copied_from_the_next_picture_that_begins_anew(
+    trimmed, reel, frames, complaints, tmp_path
+):
+    path = tmp_path / "twice.mkv"
+    with av.open(str(path), "w", format="matroska") as target:
+        copy = None
+        for turn in range(2):
+            with av.open(str(reel("open.mp4"))) as source:
+                stream = source.streams.video[0]
+                copy = copy or target.add_stream_from_template(stream)
+                for packet in source.demux(stream):
+                    if packet.size:
+                        packet.pts += turn * round(2 / packet.time_base)
+                        packet.dts += turn * round(2 / packet.time_base)
+                        packet.stream = copy
+                        target.mux(packet)
+    source = frames(path)
+    result, part = trimmed(path, start=1.5, end=3.7)
+    assert result.metadata["reencoded"] == "edges"
+    assert 13 <= result.metadata["frames_reencoded"] <= 16  # up to where the second film begins
+    check(frames(part), shown_between(source, 1.5, 3.7))
+    assert holds(packets(path), packets(part), 55 - result.metadata["frames_reencoded"])
+    assert complaints(part) == []
+
+
+@pytest.mark.parametrize("name", ["open.mp4", "hevc-open.mkv", "mpeg2.mkv"])
 @pytest.mark.parametrize("cut", [(0.4, 0.44), (0.4, 0.48), (0.4, 0.84), (0.4, 1.0), (0.36, 0.44), (0.0, 0.36)])
 def test_open_groups_show_no_broken_picture(trimmed, reel, frames, name, cut):
     _, path = trimmed(reel(name), start=cut[0], end=cut[1])
     check(frames(path), shown_between(frames(reel(name)), *cut))
+
+
+def test_a_joined_picture_of_h265_is_a_broken_link_that_names_no_picture(trimmed, reel, complaints):
+    for name in OPEN:
+        for start, end in ((0.5, 1.3), (0.7, 1.25), (0.55, 0.9)):
+            _, path = trimmed(reel(name), start=start, end=end)
+            kinds = [[unit[0] >> 1 for unit in units(packet) if unit[0] >> 1 < 32] for packet in packets(path)]
+            at = next(number for number, one in enumerate(kinds) if one[0] == 18)
+            assert set(kinds[at]) == {18}
+            assert not {6, 7, 8, 9} & set(kinds[at + 1])  # no leading picture behind it
+            assert complaints(path) == []
+
+
+@pytest.mark.parametrize("name", OPEN_MPEG2)
+def test_groups_of_mpeg2_are_closed_and_counted_from_where_copying_begins(trimmed, reel, complaints, name):
+    _, path = trimmed(reel(name), start=0.6, end=1.7)
+    groups, places = [], []
+    for packet in packets(path):
+        at = packet.find(b"\0\0\1\xb8")
+        if at >= 0:
+            groups.append(packet[at + 7] & 0x60)
+            places.append([])
+        at = packet.index(b"\0\0\1\0") + 4
+        places[-1].append(packet[at] << 2 | packet[at + 1] >> 6)
+    # The part's head, the group it joins, the next one as it was, and the tail.
+    assert groups[0] == groups[1] == groups[-1] == 0x40
+    assert groups[2] == 0
+    assert all(sorted(one) == list(range(len(one))) for one in places[:2])
+    assert complaints(path) == []
+
+
+def test_quantisation_of_its_own_is_kept_for_what_is_copied_alone(trimmed, reel, frames, complaints, tmp_path):
+    path = tmp_path / "own.mkv"
+    matrices = bytes(8 + number // 2 for number in range(64)), bytes(20 + number // 4 for number in range(64))
+    with av.open(str(reel("mpeg2.mkv"))) as source, av.open(str(path), "w", format="matroska") as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        header = with_matrices(stream.codec_context.extradata, *matrices)
+        copy.codec_context.extradata = header
+        for packet in source.demux(stream):
+            if packet.size:
+                made = av.Packet(with_matrices(bytes(packet), *matrices))
+                made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+                made.duration, made.is_keyframe, made.stream = packet.duration, packet.is_keyframe, copy
+                target.mux(made)
+    for start, end in ((0.6, 1.3), (1.1, None)):
+        result, part = trimmed(path, start=start, **({"end": end} if end else {}))
+        assert result.metadata["reencoded"] == "edges"
+        check(frames(part), shown_between(frames(path), start, end))
+        assert complaints(part) == []
+
+
+def with_matrices(data, intra, other):
+    """Return MPEG-2 with a sequence header that has quantisation matrices of its own."""
+    at = data.find(b"\0\0\1\xb3")
+    if at < 0:
+        return data
+    bits = int.from_bytes(data[at + 8 : at + 12], "big") >> 2
+    whole = bits << 1 | 1
+    for byte in intra:
+        whole = whole << 8 | byte
+    whole = whole << 1 | 1
+    for byte in other:
+        whole = whole << 8 | byte
+    return data[: at + 8] + whole.to_bytes(132, "big") + data[at + 12 :]
 
 
 @pytest.mark.parametrize("cut", [(0.0, 0.04), (0.44, 0.48), (0.45, 0.46), (0.44, 0.52), (0.44, 0.56)])
@@ -354,6 +495,22 @@ def test_fields_are_copied_or_made_frames(trimmed, sample, seen):
     assert seen(path).frames[0].interlaced_frame
     result, path = trimmed(sample("interlaced.mp4"), start=0.2)
     assert (result.metadata["reencoded"], result.metadata["deinterlaced"]) == ("all", True)
+
+
+def test_fields_of_mpeg2_stay_fields(trimmed, frames, seen, complaints, tmp_path):
+    def fields(width, height, share):
+        return moving.field_pair(width, height, round(share * 40) * 2)
+
+    path = tmp_path / "fields.mkv"
+    options = {**_MPEG2, "flags": "+ildct+ilme"}
+    picture = Picture(codec="mpeg2video", size=(160, 112), seconds=1.6, paint=fields, options=options)
+    path.write_bytes(reels.write(Film(format="matroska", picture=picture)))
+    result, part = trimmed(path, start=0.6, end=1.5)
+    assert result.metadata["reencoded"] == "edges"
+    assert "deinterlaced" not in result.metadata
+    assert all(frame.interlaced_frame for frame in seen(part).frames)
+    check(frames(part), shown_between(frames(path), 0.6, 1.5))
+    assert complaints(part) == []
 
 
 def test_all_tracks_go_along_or_one(trimmed, sample, seen):
