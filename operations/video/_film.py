@@ -74,11 +74,11 @@ def make_films(
     covers = read_covers(stream, facts)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
         sinks: list[Sink] = []
-        for recipe, threads in zip(recipes, _threads(recipes, ctx.threads), strict=True):
+        for recipe in recipes:
             container = stack.enter_context(muxer(recipe.path, recipe.format))
             carry_tags(source, container, strip=recipe.strip, shift=span.start)
             leader = None if recipe.follows is None else sinks[recipe.follows]
-            sinks.append(Sink(recipe, container, source, facts, sound, covers, threads, leader))
+            sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound, damage), damage, ctx.threads)
         _tell(ctx, reader, sinks, share)
         items = stack.enter_context(ahead(_items(reader, sinks), _depth(recipes)))
@@ -104,16 +104,6 @@ def _tell(ctx: Context, reader: Reader, sinks: Sequence[Sink], share: Share) -> 
     done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
     end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
     ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
-
-
-def _threads(recipes: Sequence[Recipe], threads: int) -> list[int]:
-    """Return how many threads the encoder of each output gets: the largest picture's all, others by their pixels.
-
-    Encoders take turns, and while one is fed, those of others work on: as many threads for each would only get into
-    each other's way.
-    """
-    pixels = [recipe.video.size[0] * recipe.video.size[1] if recipe.video is not None else 0 for recipe in recipes]
-    return [max(1, round(threads * one / max(*pixels, 1))) for one in pixels]
 
 
 def _depth(recipes: Sequence[Recipe]) -> int:
