@@ -29,17 +29,17 @@ def cut(data: bytes, *, cids: set[int], codes: set[int], names: set[str]) -> tup
         Unreadable: It cannot be read, or would not be the same.
     """
     try:
-        whole = _read(data)
+        whole = opened(data)
         kept = _kept(whole, cids, codes, names)
         smaller = _subset(data, kept, by_number=bool(cids) and not hasattr(whole, "ROS"))
-        if not _is_same(whole, _read(smaller), kept, codes):
+        if not _is_same(whole, opened(smaller), kept, codes):
             raise Unreadable
-    except _damage() as error:
+    except damage() as error:
         raise Unreadable from error
     return smaller, sorted(kept - {_NOTDEF})
 
 
-def _damage() -> tuple[type[Exception], ...]:
+def damage() -> tuple[type[Exception], ...]:
     """Return what is raised for fonts that are not as they have to be."""
     from fontTools.ttLib import TTLibError
 
@@ -56,7 +56,7 @@ def _table(data: bytes) -> Any:
     return table
 
 
-def _read(data: bytes) -> Any:
+def opened(data: bytes) -> Any:
     """Return the one font there is in CFF data."""
     table = _table(data)
     if len(table.cff.fontNames) != 1 or table.cff.major != 1:
