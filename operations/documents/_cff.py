@@ -6,6 +6,7 @@ those that are found by number stay where they are and lose their outlines.
 
 import io
 import struct
+import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,7 +32,10 @@ def cut(data: bytes, *, cids: set[int], codes: set[int], names: set[str]) -> tup
     try:
         whole = opened(data)
         kept = _kept(whole, cids, codes, names)
-        smaller = _subset(data, kept, by_number=bool(cids) and not hasattr(whole, "ROS"))
+        numbered = bool(cids) and not hasattr(whole, "ROS")
+        flat = _subset(data, set(kept), by_number=numbered, flat=True)
+        smaller = _subset(data, kept, by_number=numbered, flat=False) if _has_subroutines(whole) else flat
+        smaller = min(flat, smaller, key=lambda made: len(zlib.compress(made, 9)))
         if not _is_same(whole, opened(smaller), kept, codes):
             raise Unreadable
     except damage() as error:
@@ -57,11 +61,20 @@ def _table(data: bytes) -> Any:
 
 
 def opened(data: bytes) -> Any:
-    """Return the one font there is in CFF data."""
+    """Return the one font there is in CFF data.
+
+    Raises:
+        Unreadable: There are none or several.
+    """
     table = _table(data)
     if len(table.cff.fontNames) != 1 or table.cff.major != 1:
         raise Unreadable
     return table.cff[0]
+
+
+def _has_subroutines(font: Any) -> bool:
+    parts = font.FDArray if hasattr(font, "ROS") else [font]
+    return bool(len(font.GlobalSubrs)) or any(hasattr(part.Private, "Subrs") for part in parts)
 
 
 def _kept(font: Any, cids: set[int], codes: set[int], names: set[str]) -> set[str]:
@@ -89,13 +102,14 @@ def _encodings(font: Any) -> list[list[str]]:
     return [*found, own] if isinstance(own, list) else found
 
 
-def _subset(data: bytes, kept: set[str], *, by_number: bool) -> bytes:
+def _subset(data: bytes, kept: set[str], *, by_number: bool, flat: bool) -> bytes:
+    """Return a font with some glyphs; flat, without subroutines, it often packs better."""
     from fontTools import subset
 
     table = _table(data)
     font = table.cff[0]
     order = list(font.charset)
-    options = subset.Options(retain_gids=by_number, hinting=True, desubroutinize=False, notdef_outline=True)
+    options = subset.Options(retain_gids=by_number, hinting=True, desubroutinize=flat, notdef_outline=True)
     plan = SimpleNamespace(glyphs=set(kept), glyphs_emptied=set(), options=options, orig_glyph_order=order)
     table.closure_glyphs(plan)
     kept |= plan.glyphs

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _cff, _filters, _type1_cff
+from mediamill.operations.documents import _cff, _compact, _filters
 
 if TYPE_CHECKING:
     import pikepdf
@@ -43,7 +43,7 @@ def subset(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> int:
     """
     import pikepdf
 
-    saved = _told_anew(pdf, check)
+    saved = _compact.tell(pdf, _fonts_of_forms(pdf), check)
     fonts = _candidates(pdf)
     if not fonts:
         return saved
@@ -58,56 +58,6 @@ def subset(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> int:
     for font in fonts.values():
         programs.setdefault(_program(font).objgen, []).append(font)
     return saved + sum(_cut(group, uses) for group in programs.values())
-
-
-def _told_anew(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> int:
-    """Put compact fonts (CFF) in the place of those of Type 1, whose encryption keeps them from being packed.
-
-    All glyphs stay, so that it need not be known which are used. Fonts of forms, and those that are made of several
-    masters, stay as they are.
-    """
-    import pikepdf
-
-    groups, others = dict[Key, list[Any]](), set[Key]()
-    kept = _fonts_of_forms(pdf)
-    for thing in pdf.objects:
-        if not isinstance(thing, pikepdf.Dictionary):
-            continue
-        if isinstance(thing.get("/FontFile"), pikepdf.Stream):
-            groups.setdefault(thing.FontFile.objgen, []).append(thing)
-        descriptor = thing.get("/FontDescriptor")
-        usual = thing.get("/Subtype") == pikepdf.Name.Type1 and thing.objgen not in kept
-        if isinstance(descriptor, pikepdf.Dictionary) and "/FontFile" in descriptor and not usual:
-            others.add(descriptor.FontFile.objgen)
-    saved = 0
-    for key, descriptors in groups.items():
-        check()
-        if key not in others and not any("/FontFile3" in one for one in descriptors):
-            saved += _tell(pdf, descriptors)
-    return saved
-
-
-def _tell(pdf: "pikepdf.Pdf", descriptors: list[Any]) -> int:
-    """Put a compact font in the place of the one that some descriptors share; return the bytes saved."""
-    import pikepdf
-
-    program = descriptors[0].FontFile
-    data = _filters.decoded(program, _MAX_FONT_BYTES) if _filters.is_plain(_filters.chain(program)) else None
-    if data is None:
-        return 0
-    try:
-        made = zlib.compress(_type1_cff.convert(data), 9)
-    except _type1_cff.Unreadable:
-        return 0  # a font that cannot be read stays what it is
-    before = len(program.read_raw_bytes())
-    if len(made) >= before:
-        return 0
-    compact = pikepdf.Stream(pdf, made, Subtype=pikepdf.Name.Type1C, Filter=pikepdf.Name.FlateDecode)
-    compact = pdf.make_indirect(compact)
-    for descriptor in descriptors:
-        del descriptor.FontFile
-        descriptor.FontFile3 = compact
-    return before - len(made)
 
 
 def _fonts_of_forms(pdf: "pikepdf.Pdf") -> set[Key]:
