@@ -33,7 +33,7 @@ def cut(data: bytes, *, cids: set[int], codes: set[int], names: set[str]) -> tup
         whole = opened(data)
         kept = _kept(whole, cids, codes, names)
         numbered = bool(cids) and not hasattr(whole, "ROS")
-        flat = _subset(data, set(kept), by_number=numbered, flat=True)
+        flat = _subset(data, kept, by_number=numbered, flat=True)
         smaller = _subset(data, kept, by_number=numbered, flat=False) if _has_subroutines(whole) else flat
         smaller = min(flat, smaller, key=lambda made: len(zlib.compress(made, 9)))
         if not _is_same(whole, opened(smaller), kept, codes):

@@ -23,6 +23,7 @@ def convert(data: bytes) -> bytes:
     Raises:
         Unreadable: It cannot be read, or would not be the same.
     """
+    wrong: tuple[type[Exception], ...] = (*_cff.damage(), ArithmeticError, RecursionError)
     try:
         font = _type1.read(data)
         made = _compact(font)
@@ -30,7 +31,7 @@ def convert(data: bytes) -> bytes:
             raise Unreadable
     except _cff.Unreadable as error:
         raise Unreadable from error
-    except (*_cff.damage(), ZeroDivisionError, OverflowError, RecursionError) as error:
+    except wrong as error:
         raise Unreadable from error
     return made
 
