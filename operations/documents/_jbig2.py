@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _PAGE_INFORMATION, _IMMEDIATE_REGION = 48, 39
 _LOSSLESS_PAGE = 1
+_CLOSE = 0.08
+"""How far lengths that are foretold may be wrong, so that it has to be tried which is shorter."""
+
 _REPEATED_ROWS = 0b1000
 
 
@@ -31,17 +34,24 @@ def encode(bits: "Bits") -> bytes:
     height, width = bits.shape
     page = _segment(0, _PAGE_INFORMATION, struct.pack(">4IBH", width, height, 0, 0, _LOSSLESS_PAGE, 0))
     plan = _jbig2_generic.plan(bits)
-    whole = page + _segment(1, _IMMEDIATE_REGION, _region(plan, width, height))
     found = _jbig2_symbols.split(bits, plan)
     if found is None:
-        return whole
+        return page + _segment(1, _IMMEDIATE_REGION, _region(plan, width, height))
+    rest = _jbig2_generic.plan(found.rest)
+    told = (8 * (len(found.dictionary) + len(found.text)) + rest.bits) / plan.bits
+    made = []
+    if told > 1 - _CLOSE:
+        made.append(page + _segment(1, _IMMEDIATE_REGION, _region(plan, width, height)))
+    if told < 1 + _CLOSE:
+        made.append(page + _by_symbols(found, rest, width, height))
+    return min(made, key=len)
+
+
+def _by_symbols(found: _jbig2_symbols.Found, rest: _jbig2_generic.Plan, width: int, height: int) -> bytes:
     where = struct.pack(">4IB", width, height, 0, 0, 0)
-    by_symbols = page + _segment(1, _jbig2_symbols.DICTIONARY, found.dictionary)
-    by_symbols += _segment(2, _jbig2_symbols.TEXT_REGION, where + found.text, refers=1)
-    if found.rest.any():
-        rest = _region(_jbig2_generic.plan(found.rest), width, height)
-        by_symbols += _segment(3, _IMMEDIATE_REGION, rest)
-    return min(whole, by_symbols, key=len)
+    made = _segment(1, _jbig2_symbols.DICTIONARY, found.dictionary)
+    made += _segment(2, _jbig2_symbols.TEXT_REGION, where + found.text, refers=1)
+    return made + (_segment(3, _IMMEDIATE_REGION, _region(rest, width, height)) if found.rest.any() else b"")
 
 
 def _region(plan: _jbig2_generic.Plan, width: int, height: int) -> bytes:

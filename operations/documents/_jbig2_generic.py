@@ -41,7 +41,7 @@ _UPON: Place = (-1, 0)
 _BAND = 64
 """Rows worked on at a time."""
 
-_BUSY = 0.06
+_BUSY = 0.15
 """Runs per pixel above which a picture may be a halftone."""
 
 _REACH = 24
