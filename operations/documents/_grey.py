@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _filters, _grey_images
+from mediamill.operations.documents import _content, _grey_images
 from mediamill.operations.documents._colours import STEPS, Colours, grey_of
 from mediamill.operations.documents._grey_content import Content
 from mediamill.operations.documents._grey_spaces import resolve
@@ -17,7 +17,6 @@ from mediamill.operations.images._vips import vips
 if TYPE_CHECKING:
     import pikepdf
 
-_MAX_CONTENT_BYTES = 64 << 20
 _DEVICES = {3: "/DeviceRGB", 4: "/DeviceCMYK"}
 _BLENDED = ("/Normal", "/Compatible", "/None")
 _WHOLE = 65535
@@ -85,7 +84,16 @@ def _unreadable() -> tuple[type[Exception], ...]:
     import pikepdf
     import pypdfium2
 
-    return pikepdf.PdfError, pypdfium2.PdfiumError, ValueError, TypeError, AttributeError, KeyError, IndexError
+    return (
+        _content.Unreadable,
+        pikepdf.PdfError,
+        pypdfium2.PdfiumError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        IndexError,
+    )
 
 
 def _is_image(thing: Any) -> bool:
@@ -98,7 +106,7 @@ def _streams(pdf: "pikepdf.Pdf", holders: list[Any], content: Content, kept: Kep
     for holder, resources, is_page in [*_contents(pdf, holders)]:
         check()
         try:
-            data = _joined(holder.get("/Contents") if is_page else holder)
+            data = _content.joined(holder.get("/Contents") if is_page else holder)
             made = content.rewritten(data, resources, begins_grey=is_page)
         except _unreadable():
             kept["content that cannot be read"] += 1
@@ -110,19 +118,6 @@ def _streams(pdf: "pikepdf.Pdf", holders: list[Any], content: Content, kept: Kep
         elif made is not None:
             holder.write(made)
     kept.update(content.kept)
-
-
-def _joined(content: Any) -> bytes:
-    """Return content streams' bytes as one; raises ValueError where they cannot be decoded."""
-    import pikepdf
-
-    parts = []
-    for stream in content if isinstance(content, pikepdf.Array) else [] if content is None else [content]:
-        data = _filters.decoded(stream, _MAX_CONTENT_BYTES) if _filters.is_plain(_filters.chain(stream)) else None
-        if data is None:
-            raise ValueError("a content stream cannot be decoded")
-        parts.append(data)
-    return b"\n".join(parts)
 
 
 def _contents(pdf: "pikepdf.Pdf", holders: list[Any]) -> Iterator[tuple[Any, Any, bool]]:

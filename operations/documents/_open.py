@@ -2,11 +2,13 @@
 
 import io
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from mediamill.operations.contract import Blob, Context
+from mediamill.operations.documents import _filters
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, PasswordRequired, UnsupportedFormat
 from mediamill.protocol.results import text
 
@@ -17,9 +19,14 @@ MAX_OBJECTS = 2_000_000
 """Objects of one document: each costs memory and time, whatever is in it."""
 
 MAX_XMP_BYTES = 1 << 22
+MAX_DECODED_BYTES = 512 << 20
+"""Of one stream, wherever the parser itself decodes it; objects are in streams, too."""
+
+_TOO_MUCH = "memory limit exceeded"
 _ASKED_AT_MOST = 3
 _SIGNATURE = b"/ByteRange"
 _FIELD_LEVELS = 64
+_APPEND_ONLY = 2
 
 
 class DocumentFacts(Struct, frozen=True, kw_only=True):
@@ -91,6 +98,10 @@ def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
     """
     import pikepdf
 
+    pikepdf.settings.set_qpdf_limits(
+        flate_max_memory=MAX_DECODED_BYTES, png_max_memory=MAX_DECODED_BYTES,
+        run_length_max_memory=MAX_DECODED_BYTES, tiff_max_memory=MAX_DECODED_BYTES,
+    )  # fmt: skip
     try:
         pdf = pikepdf.open(io.BytesIO(data), password=password)
         pages, objects = len(pdf.pages), len(pdf.objects)
@@ -99,6 +110,12 @@ def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
         raise PasswordRequired(f"The document is encrypted. {given}", field="password") from None
     except (pikepdf.PdfError, RuntimeError, ValueError, RecursionError) as error:
         raise CorruptInput("The PDF is damaged or cut short.", field="input", detail=str(error)) from None
+    if any(_TOO_MUCH in warning for warning in pdf.get_warnings()):
+        raise LimitExceeded(
+            f"The PDF keeps objects in a stream of more than {MAX_DECODED_BYTES >> 20} MiB, unpacked.",
+            field="input",
+            expected=f"at most {MAX_DECODED_BYTES} bytes",
+        )
     if not pages:
         raise CorruptInput("The PDF has no pages that can be found.", field="input")
     if objects > MAX_OBJECTS:
@@ -149,40 +166,39 @@ def _signed(pdf: "pikepdf.Pdf", data: bytes) -> str | None:
             return "usage rights granted by a signature (/Perms UR3)"
     form: Any = pdf.Root.get("/AcroForm")
     if _is_dictionary(form):
-        flags = form.get("/SigFlags", 0)
-        if isinstance(flags, int) and flags & 1:
-            return "signed: the form says that signatures exist (/SigFlags)"
-        if _signature_field(form.get("/Fields"), set(), 0):
+        filled = list(_signature_fields(form.get("/Fields"), None, set(), 0))
+        if any(filled):
             return "signed: a signature field is filled in"
+        flags = form.get("/SigFlags", 0)
+        if not filled and isinstance(flags, int) and flags & _APPEND_ONLY:
+            return "signed: the form says that signatures exist (/SigFlags)"
     # What a signature covers is told by offsets in the file, so its dictionary stands there uncompressed.
     if _SIGNATURE in data and any(_is_dictionary(one) and "/ByteRange" in one for one in pdf.objects):
         return "signed: there is a signature (/ByteRange)"
     return None
 
 
-def _signature_field(fields: Any, seen: set[tuple[int, int]], level: int) -> bool:
+def _signature_fields(fields: Any, inherited: Any, seen: set[tuple[int, int]], level: int) -> Iterator[bool]:
+    """Yield of each signature field whether it is filled in; those that wait for a signature are not."""
     import pikepdf
 
     if not isinstance(fields, pikepdf.Array) or level > _FIELD_LEVELS:
-        return False
+        return
     for field in fields:
         if not _is_dictionary(field) or (field.is_indirect and field.objgen in seen):
             continue
         seen.add(field.objgen)
-        if field.get("/FT") == pikepdf.Name.Sig and "/V" in field:
-            return True
-        if _signature_field(field.get("/Kids"), seen, level + 1):
-            return True
-    return False
+        kind = field.get("/FT", inherited)
+        if kind == pikepdf.Name.Sig and ("/FT" in field or "/V" in field):
+            yield "/V" in field
+        yield from _signature_fields(field.get("/Kids"), kind, seen, level + 1)
 
 
 def _pdfa(metadata: Any) -> str | None:
     """Return the level of PDF/A that XMP metadata claim."""
     import pikepdf
 
-    from mediamill.operations.documents import _filters
-
-    if not isinstance(metadata, pikepdf.Stream) or not _filters.is_plain(_filters.chain(metadata)):
+    if not isinstance(metadata, pikepdf.Stream):
         return None
     packet = _filters.decoded(metadata, MAX_XMP_BYTES) or b""
     part = re.search(rb"pdfaid:part(?:\s*=\s*[\"']|(?:\s[^<>]*)?>)\s*(\d)", packet)
