@@ -177,7 +177,7 @@ def _changed(
     _streams.drop_private(pdf, gone)
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if settings.remove_metadata:
-        _metadata.strip(pdf, facts)
+        _metadata.strip(pdf, facts, ctx.check)
     coloured = _grey.convert(pdf, facts, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
     limit = ctx.limits.max_pixels
     first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)

@@ -12,6 +12,7 @@ from mediamill.operations.documents._colours import STEPS, Colours, grey_of
 from mediamill.operations.documents._grey_content import Content
 from mediamill.operations.documents._grey_spaces import resolve
 from mediamill.operations.documents._open import DocumentFacts
+from mediamill.operations.documents._walk import dictionaries
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Ca
         What kept its colours, and how many of each.
     """
     kept, colours = Kept(), Colours(pdf)
-    holders = [*_dictionaries(pdf, check)]
+    holders = [*dictionaries(pdf, check)]
     _streams(pdf, holders, Content(pdf, colours, max_pixels), kept, check)
     for image in [one for one in pdf.objects if _is_image(one)]:
         check()
@@ -153,25 +154,6 @@ def _note(resources: Any, painted_by: dict[tuple[int, int], Any]) -> None:
         named: Any = resources.get("/XObject", {})
         for form in named.values():
             painted_by.setdefault(form.objgen, resources)
-
-
-def _dictionaries(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> Iterator[Any]:
-    """Yield all dictionaries, also those that stand in other objects, and streams."""
-    import pikepdf
-
-    for thing in pdf.objects:
-        check()
-        left = [thing]
-        while left:
-            one = left.pop()
-            if isinstance(one, pikepdf.Array):
-                values: list[Any] = list(one)
-            elif isinstance(one, (pikepdf.Dictionary, pikepdf.Stream)):
-                yield one
-                values = [one[key] for key in one.keys()]  # noqa: SIM118
-            else:
-                continue
-            left += [value for value in values if isinstance(value, pikepdf.Object) and not value.is_indirect]
 
 
 def _shading(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> None:

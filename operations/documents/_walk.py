@@ -5,7 +5,7 @@ times counts at its largest.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _content
@@ -30,7 +30,26 @@ def malformed() -> tuple[type[Exception], ...]:
     """Return what is raised where something in a document is not of the type it has to be."""
     import pikepdf
 
-    return (pikepdf.PdfError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+    return (Unreadable, pikepdf.PdfError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+
+
+def dictionaries(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> Iterator[Any]:
+    """Yield all dictionaries, also those that stand in other objects, and streams."""
+    import pikepdf
+
+    for thing in pdf.objects:
+        check()
+        left = [thing]
+        while left:
+            one = left.pop()
+            if isinstance(one, pikepdf.Array):
+                values: list[Any] = list(one)
+            elif isinstance(one, (pikepdf.Dictionary, pikepdf.Stream)):
+                yield one
+                values = [one[key] for key in one.keys()]  # noqa: SIM118
+            else:
+                continue
+            left += [value for value in values if isinstance(value, pikepdf.Object) and not value.is_indirect]
 
 
 class Walk:
