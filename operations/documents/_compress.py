@@ -112,17 +112,18 @@ def compress(
         A file that is smaller, or the very bytes that came in and the reason; a file that had to change (without
         metadata, or laid out anew) may be larger.
     """
+    pictures = _images.count(pdf)
     if facts.signed and not settings.break_signatures:
-        return _untouched(data, facts, facts.signed)
+        return _untouched(data, facts, pictures, facts.signed)
     first = attempt = _attempt(pdf, facts, data, password, settings, ctx)
     if attempt.verdict.reason and settings.lossy:
         careful = _careful(settings)
         with open_pdf(data, password) as again:
             attempt = _attempt(again, facts, data, password, careful, ctx)
     if attempt.verdict.reason:
-        return _untouched(data, facts, f"not proven the same: {attempt.verdict.reason}")
+        return _untouched(data, facts, pictures, f"not proven the same: {attempt.verdict.reason}")
     if len(attempt.data) >= len(data) and not settings.has_to_change:
-        return _untouched(data, facts, "already as small as it gets")
+        return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
     metadata["verified"] = {"mode": settings.verify, "pages": attempt.verdict.pages}
     metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
@@ -198,8 +199,8 @@ def _knows_wavelets(facts: DocumentFacts) -> bool:
     return not facts.pdfx and not (facts.pdfa or "").startswith("1")
 
 
-def _untouched(data: bytes, facts: DocumentFacts, reason: str) -> Made:
-    return Made(data, {**_metadata_of(facts, data, data, _images.Report()), "skipped": reason})
+def _untouched(data: bytes, facts: DocumentFacts, pictures: int, reason: str) -> Made:
+    return Made(data, {**_metadata_of(facts, data, data, _images.Report(found=pictures)), "skipped": reason})
 
 
 def _metadata_of(

@@ -191,6 +191,11 @@ def _is_calibrated(pdf: "pikepdf.Pdf") -> bool:
     return any(b"/DefaultRGB" in one.unparse(resolved=True) for one in holders)
 
 
+def count(pdf: "pikepdf.Pdf") -> int:
+    """Return how many pictures a document has."""
+    return sum(_is_image(one) for one in pdf.objects)
+
+
 def memory_bytes(pdf: "pikepdf.Pdf", limits: Limits, threads: int) -> int:
     """Return what working on a document's pictures takes at most."""
     largest = 0
