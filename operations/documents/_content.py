@@ -4,7 +4,7 @@ A stream that cannot be read to its end says so. Whoever takes fonts or pictures
 part that could be read uses them, would take them from the part that could not.
 """
 
-from collections.abc import Iterator
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _filters
@@ -46,8 +46,8 @@ def joined(content: Any) -> bytes:
     return b"\n".join(parts)
 
 
-def instructions(pdf: "pikepdf.Pdf", data: bytes, operators: str = "") -> Iterator[Any]:
-    """Yield a content stream's instructions, each with `operator` and `operands`.
+def instructions(pdf: "pikepdf.Pdf", data: bytes, operators: str = "") -> list[Any]:
+    """Return a content stream's instructions, each with `operator` and `operands`.
 
     Args:
         pdf: Any document.
@@ -63,6 +63,9 @@ def instructions(pdf: "pikepdf.Pdf", data: bytes, operators: str = "") -> Iterat
     if at_most > (_MAX_INSTRUCTIONS if operators else _MAX_TOKENS):
         raise Unreadable("there are too many instructions in a content stream")
     given_up = pikepdf.settings.qpdf_limit_errors()
-    yield from pikepdf.parse_content_stream(pikepdf.Stream(pdf, data), operators)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of operands behind the last operator, which nobody wants
+        found = pikepdf.parse_content_stream(pikepdf.Stream(pdf, data), operators)
     if pikepdf.settings.qpdf_limit_errors() > given_up:  # the parser itself only warns
         raise Unreadable("there are too many errors in a content stream")
+    return found

@@ -22,6 +22,10 @@ _DEEPEST = 40
 """Levels of forms in forms up to which readers follow them."""
 
 _MAX_BYTES = 256 << 20
+_SHORT = 1 << 16
+_EXPANDS = 1040
+"""How many bytes one byte of Flate can become."""
+
 _PAINTED = re.compile(rb"/([^\s/<>\[\](){}%]+)\s+(Do|scn|SCN|gs)\b")
 _KINDS = {b"Do": "/XObject", b"gs": "/ExtGState"}
 _ESCAPED = re.compile(r"#([0-9A-Fa-f]{2})")
@@ -38,15 +42,16 @@ class Costs:
     def paintings(self, page: "pikepdf.Page") -> int:
         """Return how many forms, patterns and soft masks a page paints, counted no further than beyond the limit.
 
-        What cannot be read is not followed: readers cannot, either.
+        What cannot be read is not followed, and counts by its length: readers may try to.
         """
+        self._bytes = 0
         resources, notes = page.obj.get("/Resources"), page.obj.get("/Annots")
         direct, found = self._read(page.obj.get("/Contents"), resources, resources)
         for form in _appearances(notes):
             direct[form.objgen] = direct.get(form.objgen, 0) + 1
             found.append((form, resources))
         self._follow(found)
-        if found:
+        if found or self._bytes >= _MAX_BYTES:
             return MAX_PAINTINGS + 1
         if len(self._counts) < len(self._children):
             self._count()
@@ -85,6 +90,7 @@ class Costs:
                     times[form.objgen] = times.get(form.objgen, 0) + 1
                     forms[form.objgen] = form
         except malformed():
+            self._bytes += _may_become(content)
             return {}, []
         return times, [(form, resources or outer) for form in forms.values()]
 
@@ -107,6 +113,15 @@ def _painted(name: bytes, kind: str, resources: Any) -> Any:
         mask = thing.get("/SMask")
         thing = mask.get("/G") if isinstance(mask, pikepdf.Dictionary) else None
     return thing if isinstance(thing, pikepdf.Stream) and thing.get("/Subtype") != pikepdf.Name.Image else None
+
+
+def _may_become(content: Any) -> int:
+    """Return how many bytes content may stand for that cannot be decoded: it is damaged, or longer than is read."""
+    import pikepdf
+
+    streams = list(content) if isinstance(content, pikepdf.Array) else [content]
+    packed = sum(len(one.read_raw_bytes()) for one in streams if isinstance(one, pikepdf.Stream))
+    return 0 if packed < _SHORT else packed * _EXPANDS
 
 
 def _appearances(notes: Any) -> list[Any]:

@@ -18,6 +18,7 @@ FLATE, DCT, CCITT, JPX = "/FlateDecode", "/DCTDecode", "/CCITTFaxDecode", "/JPXD
 _EXPANDS = {"/ASCII85Decode": 4, "/ASCIIHexDecode": 1, "/RunLengthDecode": 64, "/LZWDecode": 1500, FLATE: 1040}
 """How many bytes one byte can become at most."""
 
+_WITH_PARMS = (FLATE, "/LZWDecode")
 _MOST_FILTERS = 8
 _END_OF_RUNS = 128
 _LZW_CLEAR = 256
@@ -113,7 +114,8 @@ def _without(data: bytes, name: str, parms: dict[str, Any], limit: int) -> bytes
         return None
     with pikepdf.new() as alone:
         stream = pikepdf.Stream(alone, data, Filter=pikepdf.Name(name))
-        stream.DecodeParms = pikepdf.Dictionary({key: one for key, one in parms.items() if isinstance(one, int)})
+        if name in _WITH_PARMS:
+            stream.DecodeParms = pikepdf.Dictionary({key: one for key, one in parms.items() if isinstance(one, int)})
         return stream.read_bytes(pikepdf.StreamDecodeLevel.specialized)
 
 

@@ -99,7 +99,7 @@ def compare(
             for number in numbers:
                 check()
                 if costs.paintings(one.pages[number]) > MAX_PAINTINGS:
-                    return Verdict(f"page {number + 1} paints more forms than can be rendered in good time")
+                    return Verdict(f"page {number + 1} asks too much of whoever renders it")
     except MediaError as error:
         return Verdict(f"it does not open again: {error.message}")
     try:
