@@ -7,7 +7,7 @@ all. Paintings are counted here without being done, so that such a page is not g
 import re
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _content
+from mediamill.operations.documents import _content, _filters
 from mediamill.operations.documents._walk import malformed
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ _DEEPEST = 40
 """Levels of forms in forms up to which readers follow them."""
 
 _MAX_BYTES = 256 << 20
-_SHORT = 1 << 16
-_EXPANDS = 1040
-"""How many bytes one byte of Flate can become."""
-
 _PAINTED = re.compile(rb"/([^\s/<>\[\](){}%]+)\s+(Do|scn|SCN|gs)\b")
 _KINDS = {b"Do": "/XObject", b"gs": "/ExtGState"}
 _ESCAPED = re.compile(r"#([0-9A-Fa-f]{2})")
@@ -120,8 +116,8 @@ def _may_become(content: Any) -> int:
     import pikepdf
 
     streams = list(content) if isinstance(content, pikepdf.Array) else [content]
-    packed = sum(len(one.read_raw_bytes()) for one in streams if isinstance(one, pikepdf.Stream))
-    return 0 if packed < _SHORT else packed * _EXPANDS
+    reach = sum(_filters.most_bytes(one) for one in streams if isinstance(one, pikepdf.Stream))
+    return reach if reach > _content.MAX_BYTES else 0
 
 
 def _appearances(notes: Any) -> list[Any]:

@@ -4,6 +4,7 @@ A few kilobytes of Flate can stand for gigabytes, and filters can be stacked: so
 does not know where to stop before it is known how far that can go.
 """
 
+import math
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,11 @@ def _plain(parms: Any) -> dict[str, Any]:
 def is_plain(filters: list[tuple[str, dict[str, Any]]]) -> bool:
     """Return whether all filters are general ones, which give back the very bytes that went in."""
     return all(name in _EXPANDS for name, _ in filters)
+
+
+def most_bytes(stream: "pikepdf.Object") -> int:
+    """Return how many bytes a stream can stand for at most, as far as its filters are plain."""
+    return len(stream.read_raw_bytes()) * math.prod(_EXPANDS.get(name, 1) for name, _ in chain(stream))
 
 
 def inflate(data: bytes, limit: int) -> bytes | None:

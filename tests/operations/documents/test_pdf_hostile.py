@@ -78,7 +78,7 @@ def test_pictures_that_are_letters_keep_their_pixels(done, sample, tmp_path, own
     assert widest(output) == widest(source)
 
 
-@pytest.mark.parametrize("name", ["bomb-forms.pdf", "bomb-contents.pdf"])
+@pytest.mark.parametrize("name", ["bomb-forms.pdf", "bomb-contents.pdf", "bomb-content.pdf", "bomb-twice.pdf"])
 @pytest.mark.parametrize("quality", ["medium", "lossless"])
 def test_what_no_reader_gets_to_the_end_of_is_not_rendered(done, sample, tmp_path, name, quality):
     output = tmp_path / "out.pdf"
