@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mediamill.operations.contract import Context
 from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pixels, _streams
@@ -115,6 +116,8 @@ def compress(
     pictures = _images.count(pdf)
     if facts.signed and not settings.break_signatures:
         return _untouched(data, facts, pictures, facts.signed)
+    if facts.repaired:  # by one reader in its way: whether others see the same is not to be taken for granted
+        settings = replace(settings, verify="all")
     first = attempt = _attempt(pdf, facts, data, password, settings, ctx)
     if attempt.verdict.reason and settings.lossy:
         careful = _careful(settings)
@@ -135,8 +138,6 @@ def compress(
 
 
 def _careful(settings: Settings) -> Settings:
-    from msgspec.structs import replace
-
     return replace(settings, lossy=False, dpi=0, quality=0, tolerance=GREY if settings.grayscale else EXACT)
 
 

@@ -34,6 +34,7 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
 
     Attributes:
         pages: How many it has.
+        repaired: Whether it is damaged, so that what was read may not be all there is.
         encrypted: Whether it is.
         signed: Why it must not be changed, None where it may.
         pdfa: Its level of PDF/A, such as `1b`, as its metadata claim it.
@@ -44,6 +45,7 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
     """
 
     pages: int
+    repaired: bool
     encrypted: bool
     signed: str | None
     pdfa: str | None
@@ -53,11 +55,11 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
     linearized: bool
 
 
-def open_asking(opened: Blob, password: str | None, ctx: Context) -> tuple["pikepdf.Pdf", str]:
+def open_asking(opened: Blob, password: str | None, ctx: Context) -> tuple["pikepdf.Pdf", str, bool]:
     """Open a job's document, asking the host for its password where the job has none or a wrong one.
 
     Returns:
-        The document, and the password that opened it, empty where it needs none.
+        The document, the password that opened it, empty where it needs none, and whether it had to be repaired.
 
     Raises:
         UnsupportedFormat: It is no PDF.
@@ -75,13 +77,16 @@ def open_asking(opened: Blob, password: str | None, ctx: Context) -> tuple["pike
     tried = password or ""
     for _ in range(_ASKED_AT_MOST):
         try:
-            return open_pdf(opened.data, tried), tried
+            pdf, repaired = _opened(opened.data, tried)
         except PasswordRequired:
             answer = ctx.ask(f"What is the password of {text(opened.name, 200)}?", "password")
             if not isinstance(answer, str):
                 raise
             tried = answer
-    return open_pdf(opened.data, tried), tried
+        else:
+            return pdf, tried, repaired
+    pdf, repaired = _opened(opened.data, tried)
+    return pdf, tried, repaired
 
 
 def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
@@ -96,6 +101,11 @@ def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
         CorruptInput: It cannot be read, or has no pages.
         LimitExceeded: It has more objects than can be dealt with.
     """
+    return _opened(data, password)[0]
+
+
+def _opened(data: bytes, password: str) -> tuple["pikepdf.Pdf", bool]:
+    """Open a document, and say whether it is damaged: readers then repair it in ways of their own."""
     import pikepdf
 
     pikepdf.settings.set_qpdf_limits(
@@ -110,7 +120,8 @@ def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
         raise PasswordRequired(f"The document is encrypted. {given}", field="password") from None
     except (pikepdf.PdfError, RuntimeError, ValueError, RecursionError) as error:
         raise CorruptInput("The PDF is damaged or cut short.", field="input", detail=str(error)) from None
-    if any(_TOO_MUCH in warning for warning in pdf.get_warnings()):
+    warnings = pdf.get_warnings()
+    if any(_TOO_MUCH in warning for warning in warnings):
         raise LimitExceeded(
             f"The PDF keeps objects in a stream of more than {MAX_DECODED_BYTES >> 20} MiB, unpacked.",
             field="input",
@@ -125,21 +136,23 @@ def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
             received=objects,
             expected=f"at most {MAX_OBJECTS} objects",
         )
-    return pdf
+    return pdf, bool(warnings)
 
 
-def look(pdf: "pikepdf.Pdf", data: bytes) -> DocumentFacts:
+def look(pdf: "pikepdf.Pdf", data: bytes, *, repaired: bool = False) -> DocumentFacts:
     """Return what an opened document is.
 
     Args:
         pdf: The document.
         data: The file it was opened from.
+        repaired: Whether it had to be repaired to be opened.
     """
     root = pdf.Root
     form: Any = root.get("/AcroForm")
     notes: Any = pdf.trailer.get("/Info")
     return DocumentFacts(
         pages=len(pdf.pages),
+        repaired=repaired,
         encrypted=pdf.is_encrypted,
         signed=_signed(pdf, data),
         pdfa=_pdfa(root.get("/Metadata")),

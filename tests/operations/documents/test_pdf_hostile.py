@@ -99,6 +99,22 @@ def test_palettes_that_cannot_be_are_left_alone(done, sample, tmp_path, fields):
     assert metadata["images"]["found"] == 3
 
 
+def test_damaged_documents_are_held_against_what_others_read(done, sample, tmp_path):
+    """An entry of its cross-reference table is too short: some readers then search the file, others find nothing."""
+    source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    with pikepdf.open(sample("composite-font.pdf")) as pdf:
+        pdf.save(source, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    with pikepdf.open(source) as pdf:
+        number = pdf.pages[0].obj.Contents.objgen[0]
+    data = source.read_bytes()
+    rows = data.index(b"xref\n")
+    row = data.index(b"0000000000 65535 f", rows) + 20 * number
+    source.write_bytes(data[:row] + b"0" + data[row + 10 :])
+    metadata = done("pdf_compress", input=source, output=output, verify="off").metadata
+    assert shown(output)[1] == shown(source)[1] != ""
+    assert "skipped" in metadata or metadata["verified"]["mode"] == "all"
+
+
 def lzw(samples):
     """Return bytes as LZW codes them, by way of TIFF, which does it the same way."""
     image = pyvips.Image.new_from_memory(samples, len(samples), 1, 1, "uchar")
