@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mediamill.operations.contract import Context
 from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pixels, _streams
@@ -112,17 +113,20 @@ def compress(
         A file that is smaller, or the very bytes that came in and the reason; a file that had to change (without
         metadata, or laid out anew) may be larger.
     """
+    pictures = _images.count(pdf)
     if facts.signed and not settings.break_signatures:
-        return _untouched(data, facts, facts.signed)
+        return _untouched(data, facts, pictures, facts.signed)
+    if facts.repaired:  # by one reader in its way: whether others see the same is not to be taken for granted
+        settings = replace(settings, verify="all")
     first = attempt = _attempt(pdf, facts, data, password, settings, ctx)
     if attempt.verdict.reason and settings.lossy:
         careful = _careful(settings)
         with open_pdf(data, password) as again:
             attempt = _attempt(again, facts, data, password, careful, ctx)
     if attempt.verdict.reason:
-        return _untouched(data, facts, f"not proven the same: {attempt.verdict.reason}")
+        return _untouched(data, facts, pictures, f"not proven the same: {attempt.verdict.reason}")
     if len(attempt.data) >= len(data) and not settings.has_to_change:
-        return _untouched(data, facts, "already as small as it gets")
+        return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
     metadata["verified"] = {"mode": settings.verify, "pages": attempt.verdict.pages}
     metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
@@ -134,8 +138,6 @@ def compress(
 
 
 def _careful(settings: Settings) -> Settings:
-    from msgspec.structs import replace
-
     return replace(settings, lossy=False, dpi=0, quality=0, tolerance=GREY if settings.grayscale else EXACT)
 
 
@@ -177,7 +179,7 @@ def _changed(
     _streams.drop_private(pdf, gone)
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if settings.remove_metadata:
-        _metadata.strip(pdf, facts)
+        _metadata.strip(pdf, facts, ctx.check)
     coloured = _grey.convert(pdf, facts, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
     limit = ctx.limits.max_pixels
     first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
@@ -198,8 +200,8 @@ def _knows_wavelets(facts: DocumentFacts) -> bool:
     return not facts.pdfx and not (facts.pdfa or "").startswith("1")
 
 
-def _untouched(data: bytes, facts: DocumentFacts, reason: str) -> Made:
-    return Made(data, {**_metadata_of(facts, data, data, _images.Report()), "skipped": reason})
+def _untouched(data: bytes, facts: DocumentFacts, pictures: int, reason: str) -> Made:
+    return Made(data, {**_metadata_of(facts, data, data, _images.Report(found=pictures)), "skipped": reason})
 
 
 def _metadata_of(

@@ -4,8 +4,7 @@ A few kilobytes of Flate can stand for gigabytes, and filters can be stacked: so
 does not know where to stop before it is known how far that can go.
 """
 
-import base64
-import binascii
+import math
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,11 @@ _SHORT = {
 FLATE, DCT, CCITT, JPX = "/FlateDecode", "/DCTDecode", "/CCITTFaxDecode", "/JPXDecode"
 _EXPANDS = {"/ASCII85Decode": 4, "/ASCIIHexDecode": 1, "/RunLengthDecode": 64, "/LZWDecode": 1500, FLATE: 1040}
 """How many bytes one byte can become at most."""
+
+_WITH_PARMS = (FLATE, "/LZWDecode")
+_MOST_FILTERS = 8
+_END_OF_RUNS = 128
+_LZW_CLEAR = 256
 
 
 def chain(stream: "pikepdf.Object") -> list[tuple[str, dict[str, Any]]]:
@@ -51,6 +55,11 @@ def is_plain(filters: list[tuple[str, dict[str, Any]]]) -> bool:
     return all(name in _EXPANDS for name, _ in filters)
 
 
+def most_bytes(stream: "pikepdf.Object") -> int:
+    """Return how many bytes a stream can stand for at most, as far as its filters are plain."""
+    return len(stream.read_raw_bytes()) * math.prod(_EXPANDS.get(name, 1) for name, _ in chain(stream))
+
+
 def inflate(data: bytes, limit: int) -> bytes | None:
     """Return what Flate data stand for; None where they are damaged or stand for more than `limit` bytes."""
     decoder = zlib.decompressobj()
@@ -65,57 +74,92 @@ def decoded(stream: "pikepdf.Object", limit: int) -> bytes | None:
     """Return a stream's bytes behind all its filters, predictors undone.
 
     Args:
-        stream: One whose filters are all plain.
+        stream: Any.
         limit: The most bytes that may come out.
 
     Returns:
-        None where there would be more, or the stream is damaged.
+        None where there would be more, a filter is not a plain one, or the stream is damaged.
     """
-    import pikepdf
-
     filters = chain(stream)
-    raw = stream.read_raw_bytes()
-    reach = len(raw)
-    for name, _ in filters:
-        reach *= _EXPANDS[name]
-    single_flate = len(filters) == 1 and filters[0][0] == FLATE
-    if single_flate:
-        found = inflate(raw, limit)
-        if found is None or filters[0][1].get("/Predictor", 1) == 1:
-            return found
-    elif reach > (limit if sum(_EXPANDS[name] > 4 for name, _ in filters) > 1 else 8 * limit):
-        return None
-    try:
-        found = stream.read_bytes(pikepdf.StreamDecodeLevel.specialized)
-    except (pikepdf.PdfError, RuntimeError, ValueError):
-        return None
-    return found if len(found) <= limit else None
+    found = _undone(stream.read_raw_bytes(), filters, limit) if is_plain(filters) else None
+    return found if found is not None and len(found) <= limit else None
 
 
 def unwrapped(raw: bytes, filters: list[tuple[str, dict[str, Any]]], limit: int) -> bytes | None:
-    """Undo all filters but the last, where they are ASCII or Flate without a predictor.
+    """Undo all filters but the last, where they are plain.
 
     Returns:
         What the last filter gets; None where it cannot be told.
     """
-    for name, parms in filters[:-1]:
-        if name == FLATE and parms.get("/Predictor", 1) == 1:
-            inflated = inflate(raw, limit)
-            if inflated is None:
-                return None
-            raw = inflated
-        elif name == "/ASCII85Decode":
-            body = b"".join(raw.split()).partition(b"~>")[0].removeprefix(b"<~")
-            try:
-                raw = base64.a85decode(body)
-            except ValueError:
-                return None
-        elif name == "/ASCIIHexDecode":
-            digits = b"".join(raw.split()).partition(b">")[0]
-            try:
-                raw = binascii.unhexlify(digits + b"0" * (len(digits) % 2))
-            except ValueError:
-                return None
-        else:
+    return _undone(raw, filters[:-1], limit) if is_plain(filters[:-1]) else None
+
+
+def _undone(raw: bytes, filters: list[tuple[str, dict[str, Any]]], limit: int) -> bytes | None:
+    """Undo filters one by one: none of them gets to give more than is allowed, or than there is already."""
+    import pikepdf
+
+    data: bytes | None = raw
+    most = max(limit, len(raw))
+    for name, parms in filters[:_MOST_FILTERS]:
+        try:
+            data = _without(data, name, parms, most) if data is not None else None
+        except (pikepdf.PdfError, RuntimeError, ValueError):
             return None
-    return raw
+    return data if len(filters) <= _MOST_FILTERS else None
+
+
+def _without(data: bytes, name: str, parms: dict[str, Any], limit: int) -> bytes | None:
+    """Undo one filter; None where more than `limit` bytes would come out, or the data are damaged."""
+    import pikepdf
+
+    if name == FLATE:
+        found = inflate(data, limit)
+        if found is None or parms.get("/Predictor", 1) == 1:
+            return found
+    elif len(data) * _EXPANDS[name] > limit and _length(data, name, parms, limit) > limit:
+        return None
+    with pikepdf.new() as alone:
+        stream = pikepdf.Stream(alone, data, Filter=pikepdf.Name(name))
+        if name in _WITH_PARMS:
+            stream.DecodeParms = pikepdf.Dictionary({key: one for key, one in parms.items() if isinstance(one, int)})
+        return stream.read_bytes(pikepdf.StreamDecodeLevel.specialized)
+
+
+def _length(data: bytes, name: str, parms: dict[str, Any], limit: int) -> int:
+    """Return how many bytes data stand for, counted no further than beyond the limit."""
+    if name == "/LZWDecode":
+        return _lzw_length(data, 0 if parms.get("/EarlyChange", 1) == 0 else 1, limit)
+    return _run_length(data, limit) if name == "/RunLengthDecode" else len(data) * _EXPANDS[name]
+
+
+def _run_length(data: bytes, limit: int) -> int:
+    at = total = 0
+    while at < len(data) and total <= limit and data[at] != _END_OF_RUNS:
+        run = data[at]
+        total += run + 1 if run < _END_OF_RUNS else 2 * _END_OF_RUNS + 1 - run
+        at += run + 2 if run < _END_OF_RUNS else 2
+    return total
+
+
+def _lzw_length(data: bytes, early: int, limit: int) -> int:
+    """Count what LZW codes stand for, by the lengths of the table's strings alone (ISO 32000-1, 7.4.4)."""
+    lengths = [1] * _LZW_CLEAR + [0, 0]
+    width, held, bits, previous, total = 9, 0, 0, 0, 0
+    for byte in data:
+        held, bits = (held << 8 | byte) & 0xFFFFFF, bits + 8
+        if bits < width:
+            continue
+        bits -= width
+        code = held >> bits & (1 << width) - 1
+        if code == _LZW_CLEAR:
+            del lengths[_LZW_CLEAR + 2 :]
+            width, previous = 9, 0
+            continue
+        if code == _LZW_CLEAR + 1 or total > limit:
+            break
+        if previous:
+            lengths.append(previous + 1)
+        previous = lengths[code] if code < len(lengths) else previous + 1
+        total += previous
+        width = min(12, max(9, (len(lengths) + early).bit_length()))
+    return total

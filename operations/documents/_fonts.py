@@ -11,14 +11,13 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _cff, _compact, _filters
+from mediamill.operations.documents import _cff, _compact, _content, _filters
 
 if TYPE_CHECKING:
     import pikepdf
 
 Key = tuple[int, int]
 
-_MAX_CONTENT_BYTES = 64 << 20
 _MAX_FONT_BYTES = 64 << 20
 _OPERATORS = "q Q Tf Tj TJ ' \" gs"
 _SYMBOL_BASES = (0xF000, 0xF100, 0xF200)
@@ -52,7 +51,7 @@ def subset(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> int:
         for stream, resources in _contents(pdf):
             check()
             _read(pdf, stream, resources, uses)
-    except (_Unsure, pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError):
+    except (_Unsure, _content.Unreadable, pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError):
         return saved
     programs: dict[Key, list[Any]] = {}
     for font in fonts.values():
@@ -84,7 +83,7 @@ def _cut_compact(descriptors: list[Any], cids: set[int], codes: set[int], names:
     import pikepdf
 
     program = descriptors[0].FontFile3
-    data = _filters.decoded(program, _MAX_FONT_BYTES) if _filters.is_plain(_filters.chain(program)) else None
+    data = _filters.decoded(program, _MAX_FONT_BYTES)
     if data is None:
         return 0
     try:
@@ -201,21 +200,12 @@ def _check_drawn(font: Any) -> None:
 
 def _read(pdf: "pikepdf.Pdf", content: Any, resources: Any, uses: dict[Key, set[int]]) -> None:
     """Note which codes a content stream shows in which font."""
-    import pikepdf
-
-    parts = []
-    for stream in list(content) if isinstance(content, pikepdf.Array) else [content]:
-        filters = _filters.chain(stream)
-        data = _filters.decoded(stream, _MAX_CONTENT_BYTES) if _filters.is_plain(filters) else None
-        if data is None:
-            raise _Unsure
-        parts.append(data)
     fonts: Any = resources.get("/Font", {}) if resources is not None else {}
     states: Any = resources.get("/ExtGState", {}) if resources is not None else {}
     composite = {font.objgen for font in fonts.values() if "/DescendantFonts" in font}
     current: Key | None = None
     stack: list[Key | None] = []
-    for instruction in pikepdf.parse_content_stream(pikepdf.Stream(pdf, b"\n".join(parts)), _OPERATORS):
+    for instruction in _content.instructions(pdf, _content.joined(content), _OPERATORS):
         operator, operands = str(instruction.operator), list(instruction.operands)
         if operator == "q":
             stack.append(current)

@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _filters, _grey_images
+from mediamill.operations.documents import _content, _grey_images
 from mediamill.operations.documents._colours import STEPS, Colours, grey_of
 from mediamill.operations.documents._grey_content import Content
 from mediamill.operations.documents._grey_spaces import resolve
 from mediamill.operations.documents._open import DocumentFacts
+from mediamill.operations.documents._walk import dictionaries
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
     import pikepdf
 
-_MAX_CONTENT_BYTES = 64 << 20
 _DEVICES = {3: "/DeviceRGB", 4: "/DeviceCMYK"}
 _BLENDED = ("/Normal", "/Compatible", "/None")
 _WHOLE = 65535
@@ -40,7 +40,7 @@ def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Ca
         What kept its colours, and how many of each.
     """
     kept, colours = Kept(), Colours(pdf)
-    holders = [*_dictionaries(pdf, check)]
+    holders = [*dictionaries(pdf, check)]
     _streams(pdf, holders, Content(pdf, colours, max_pixels), kept, check)
     for image in [one for one in pdf.objects if _is_image(one)]:
         check()
@@ -85,7 +85,16 @@ def _unreadable() -> tuple[type[Exception], ...]:
     import pikepdf
     import pypdfium2
 
-    return pikepdf.PdfError, pypdfium2.PdfiumError, ValueError, TypeError, AttributeError, KeyError, IndexError
+    return (
+        _content.Unreadable,
+        pikepdf.PdfError,
+        pypdfium2.PdfiumError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        IndexError,
+    )
 
 
 def _is_image(thing: Any) -> bool:
@@ -98,7 +107,7 @@ def _streams(pdf: "pikepdf.Pdf", holders: list[Any], content: Content, kept: Kep
     for holder, resources, is_page in [*_contents(pdf, holders)]:
         check()
         try:
-            data = _joined(holder.get("/Contents") if is_page else holder)
+            data = _content.joined(holder.get("/Contents") if is_page else holder)
             made = content.rewritten(data, resources, begins_grey=is_page)
         except _unreadable():
             kept["content that cannot be read"] += 1
@@ -110,19 +119,6 @@ def _streams(pdf: "pikepdf.Pdf", holders: list[Any], content: Content, kept: Kep
         elif made is not None:
             holder.write(made)
     kept.update(content.kept)
-
-
-def _joined(content: Any) -> bytes:
-    """Return content streams' bytes as one; raises ValueError where they cannot be decoded."""
-    import pikepdf
-
-    parts = []
-    for stream in content if isinstance(content, pikepdf.Array) else [] if content is None else [content]:
-        data = _filters.decoded(stream, _MAX_CONTENT_BYTES) if _filters.is_plain(_filters.chain(stream)) else None
-        if data is None:
-            raise ValueError("a content stream cannot be decoded")
-        parts.append(data)
-    return b"\n".join(parts)
 
 
 def _contents(pdf: "pikepdf.Pdf", holders: list[Any]) -> Iterator[tuple[Any, Any, bool]]:
@@ -158,25 +154,6 @@ def _note(resources: Any, painted_by: dict[tuple[int, int], Any]) -> None:
         named: Any = resources.get("/XObject", {})
         for form in named.values():
             painted_by.setdefault(form.objgen, resources)
-
-
-def _dictionaries(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> Iterator[Any]:
-    """Yield all dictionaries, also those that stand in other objects, and streams."""
-    import pikepdf
-
-    for thing in pdf.objects:
-        check()
-        left = [thing]
-        while left:
-            one = left.pop()
-            if isinstance(one, pikepdf.Array):
-                values: list[Any] = list(one)
-            elif isinstance(one, (pikepdf.Dictionary, pikepdf.Stream)):
-                yield one
-                values = [one[key] for key in one.keys()]  # noqa: SIM118
-            else:
-                continue
-            left += [value for value in values if isinstance(value, pikepdf.Object) and not value.is_indirect]
 
 
 def _shading(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from mediamill.operations.documents import _grey_images
+from mediamill.operations.documents import _content, _grey_images
 from mediamill.operations.documents._colours import Colours, luma
 from mediamill.operations.documents._grey_spaces import GREY, UNKNOWN, Space, resolve
 
@@ -67,13 +67,14 @@ class Content:
             begins_grey: Whether colours begin in grey, as on pages, or as wherever it is painted.
 
         Raises:
-            pikepdf.PdfError: It cannot be read.
+            Unreadable: It cannot be read to its end.
+            pikepdf.PdfError: It cannot be read at all.
         """
         import pikepdf
 
         if not any(mark in data for mark in TELLTALES):
             return None
-        instructions: list[Any] = list(pikepdf.parse_content_stream(pikepdf.Stream(self._pdf, data)))
+        instructions: list[Any] = _content.instructions(self._pdf, data)
         edits = dict(self._edits(instructions, resources, GREY if begins_grey else UNKNOWN))
         inline = self._inline(instructions, resources)
         if not edits and not inline:

@@ -21,6 +21,7 @@ _NEAR = 3.0
 """How far a JPEG's own luma may be from what readers show, in the mean of any block, to be taken for it."""
 
 _BLOCK = 8
+_LAST_INDEX = 255
 
 
 class Kept(Exception):
@@ -72,6 +73,8 @@ def _palette(image: Any, space: Any, colours: Colours) -> None:
     import pikepdf
 
     highest = int(space[2])
+    if not 0 <= highest <= _LAST_INDEX:
+        raise Kept("pictures whose palette cannot be read")
     greys = colours.greys(space, [(float(index),) for index in range(highest + 1)])
     table = bytes(round(255 * grey) for grey in greys)
     image.ColorSpace = pikepdf.Array([pikepdf.Name.Indexed, pikepdf.Name.DeviceGray, highest, pikepdf.String(table)])
@@ -106,8 +109,8 @@ def _stencil(pdf: "pikepdf.Pdf", image: Any, components: int) -> Any:
     import pikepdf
 
     width, height = int(image.Width), int(image.Height)
-    filters, size = _filters.chain(image), width * height * components
-    data = _filters.decoded(image, size + 4096) if _filters.is_plain(filters) else None
+    size = width * height * components
+    data = _filters.decoded(image, size + 4096)
     ranges = [int(edge) for edge in image.Mask]
     if data is None or len(data) < size or image.BitsPerComponent != 8 or len(ranges) != 2 * components:
         raise Kept("pictures whose transparent colour is told by samples that cannot be read")

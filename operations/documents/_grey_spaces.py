@@ -86,6 +86,8 @@ def _array(value: Any, resources: Any, depth: int) -> Space:
         count: Any = value[1].get("/N")
         if count == 1:
             return GREY
+        if count not in (3, 4):
+            return UNKNOWN
         return Space("colour", value, count, (0.0,) * (count - 1) + (float(count == 4),))
     if kind == "/DeviceN":
         return Space("colour", value, len(value[1]), (1.0,) * len(value[1]))

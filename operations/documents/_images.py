@@ -12,8 +12,9 @@ from msgspec import Struct, field
 from mediamill.operations.contract import Context, Limits
 from mediamill.operations.documents import _candidates, _filters
 from mediamill.operations.documents._candidates import Coded, Task
+from mediamill.operations.documents._content import Unreadable
 from mediamill.operations.documents._streams import written_bytes
-from mediamill.operations.documents._walk import Unreadable, Walk
+from mediamill.operations.documents._walk import Walk
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _HEARTBEAT = 0.1
 """Seconds between two looks whether the job is to stop."""
 
 _BYTES_PER_PIXEL = 16
+_LAST_INDEX = 255
 _MAX_JBIG2_PIXELS = 60_000_000
 _SPACES = {
     "/DeviceGray": 1,
@@ -189,6 +191,11 @@ def _is_calibrated(pdf: "pikepdf.Pdf") -> bool:
     return any(b"/DefaultRGB" in one.unparse(resolved=True) for one in holders)
 
 
+def count(pdf: "pikepdf.Pdf") -> int:
+    """Return how many pictures a document has."""
+    return sum(_is_image(one) for one in pdf.objects)
+
+
 def memory_bytes(pdf: "pikepdf.Pdf", limits: Limits, threads: int) -> int:
     """Return what working on a document's pictures takes at most."""
     largest = 0
@@ -248,7 +255,7 @@ def _task(
         data = _filters.unwrapped(raw, filters, _filters_limit(width, height))
     else:
         packed = (width * space.components * bits + 7) // 8 * height
-        data = _filters.decoded(image, packed + 4096) if _filters.is_plain(filters) else None
+        data = _filters.decoded(image, packed + 4096)
         data, last = (data[:packed] if data is not None and len(data) >= packed else None), ("", {})
     if data is None:
         return None
@@ -315,16 +322,15 @@ def _space(value: Any) -> _Space | None:
 def _indexed(value: Any) -> _Space | None:
     import pikepdf
 
-    base, highest, table = _space(value[1]), value[2], value[3]
-    if base is None or base.components != 3 or base.palette is not None or not isinstance(highest, int):
+    inner, highest, table = value[1], value[2], value[3]
+    nested = isinstance(inner, pikepdf.Array) and len(inner) and inner[0] == pikepdf.Name.Indexed
+    base = None if nested else _space(inner)  # which a palette cannot be; it might be this one
+    if base is None or base.components != 3 or not isinstance(highest, int) or not 0 <= highest <= _LAST_INDEX:
         return None
-    if isinstance(table, pikepdf.Stream):
-        colours = _filters.decoded(table, 4096) if _filters.is_plain(_filters.chain(table)) else None
-    else:
-        colours = bytes(table)
+    colours = _filters.decoded(table, 4096) if isinstance(table, pikepdf.Stream) else bytes(table)
     if colours is None or len(colours) < 3 * (highest + 1):
         return None
-    return _Space(1, colours[: 3 * (highest + 1)], value[1])
+    return _Space(1, colours[: 3 * (highest + 1)], inner)
 
 
 def _wanted(width: int, height: int, painted: tuple[float, float] | None, dpi: int) -> tuple[int, int] | None:

@@ -111,7 +111,7 @@ def _samples(picture: Any) -> bytes | None:
         data = _filters.unwrapped(picture.read_raw_bytes(), filters, 4 * width * height + (1 << 20))
         return None if data is None or filters[-1][1] else _jpeg(data, (width, height), count)
     bits = 1 if picture.get("/ImageMask", False) is True else picture.get("/BitsPerComponent", 8)
-    if not _filters.is_plain(filters) or not count or bits not in (1, 2, 4, 8, 16):
+    if not count or bits not in (1, 2, 4, 8, 16):
         return None
     packed = (width * count * bits + 7) // 8 * height
     found = _filters.decoded(picture, packed + 4096)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from mediamill.operations.documents._colours import WEIGHTS
+from mediamill.operations.documents._cost import MAX_PAINTINGS, Costs
 from mediamill.operations.documents._open import open_pdf
 from mediamill.operations.images._vips import vips
 from mediamill.protocol.errors import MediaError
@@ -92,17 +93,22 @@ def compare(
         with open_pdf(before, password) as one, open_pdf(after, password) as other:
             if len(one.pages) != len(other.pages):
                 return Verdict(f"it has {len(other.pages)} pages instead of {len(one.pages)}")
+            if mode == "off":
+                return Verdict(None)
+            numbers, costs = _numbers(len(one.pages), mode, changed), Costs()
+            for number in numbers:
+                check()
+                if costs.paintings(one.pages[number]) > MAX_PAINTINGS:
+                    return Verdict(f"page {number + 1} asks too much of whoever renders it")
     except MediaError as error:
         return Verdict(f"it does not open again: {error.message}")
-    if mode == "off":
-        return Verdict(None)
     try:
         with (
             closing(pypdfium2.PdfDocument(before, password=password or None)) as one,
             closing(pypdfium2.PdfDocument(after, password=password or None)) as other,
         ):
             return _compare_pages(
-                one, other, _numbers(len(one), mode, changed), tolerance, check, _greys if grey else _render
+                one, other, [at for at in numbers if at < len(one)], tolerance, check, _greys if grey else _render
             )
     except pypdfium2.PdfiumError as error:
         return Verdict(f"it cannot be rendered: {error}")

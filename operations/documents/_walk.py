@@ -5,10 +5,11 @@ times counts at its largest.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _filters
+from mediamill.operations.documents import _content
+from mediamill.operations.documents._content import Unreadable
 
 if TYPE_CHECKING:
     import pikepdf
@@ -18,20 +19,37 @@ Matrix = tuple[float, float, float, float, float, float]
 
 _OPERATORS = "q Q cm Do gs scn SCN"
 _IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+_VERY_LARGE: Matrix = (1e6, 0.0, 0.0, 1e6, 0.0, 0.0)
 _DEEPEST = 24
-_MAX_CONTENT_BYTES = 64 << 20
 _MAX_STEPS = 3_000_000
-
-
-class Unreadable(Exception):
-    """A content stream cannot be read to its end, so that it is not known where pictures are painted."""
+_BYTES_PER_STEP = 64
+"""Of content without any step: they are read, too, each time a form is painted in another size."""
 
 
 def malformed() -> tuple[type[Exception], ...]:
     """Return what is raised where something in a document is not of the type it has to be."""
     import pikepdf
 
-    return (pikepdf.PdfError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+    return (Unreadable, pikepdf.PdfError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+
+
+def dictionaries(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> Iterator[Any]:
+    """Yield all dictionaries, also those that stand in other objects, and streams."""
+    import pikepdf
+
+    for thing in pdf.objects:
+        check()
+        left = [thing]
+        while left:
+            one = left.pop()
+            if isinstance(one, pikepdf.Array):
+                values: list[Any] = list(one)
+            elif isinstance(one, (pikepdf.Dictionary, pikepdf.Stream)):
+                yield one
+                values = [one[key] for key in one.keys()]  # noqa: SIM118
+            else:
+                continue
+            left += [value for value in values if isinstance(value, pikepdf.Object) and not value.is_indirect]
 
 
 class Walk:
@@ -45,7 +63,7 @@ class Walk:
     def __init__(self, check: Callable[[], None]) -> None:
         self.sizes: dict[Key, tuple[float, float]] = {}
         self.pages: dict[Key, int] = {}
-        self._page = 0
+        self._page: int | None = None
         self._check = check
         self._steps = 0
         self._open: set[Key] = set()
@@ -65,6 +83,23 @@ class Walk:
                     self._annotation(note, base)
             except malformed() as error:
                 raise Unreadable(str(error)) from error
+        self._page = None
+        try:
+            self._letters(pdf)
+        except malformed() as error:
+            raise Unreadable(str(error)) from error
+
+    def _letters(self, pdf: "pikepdf.Pdf") -> None:
+        """Walk the drawings that are letters: how large they are written is not known, so as if it were very large."""
+        import pikepdf
+
+        for font in pdf.objects:
+            if isinstance(font, pikepdf.Dictionary) and font.get("/Subtype") == pikepdf.Name.Type3:
+                resources, glyphs = font.get("/Resources"), list[Any](font.get("/CharProcs", {}).values())
+                for glyph in glyphs:
+                    if resources is None and b"Do" in _content.joined(glyph):
+                        raise Unreadable("a font's letters paint pictures of the pages that use it")
+                    self._content(glyph, resources, _VERY_LARGE, 1)
 
     def _annotation(self, note: Any, base: Matrix) -> None:
         import pikepdf
@@ -101,22 +136,13 @@ class Walk:
 
         if content is None or resources is None:
             return
-        streams = list(content) if isinstance(content, pikepdf.Array) else [content]
-        parts = []
-        for stream in streams:
-            filters = _filters.chain(stream)
-            data = _filters.decoded(stream, _MAX_CONTENT_BYTES) if _filters.is_plain(filters) else None
-            if data is None:
-                raise Unreadable("a content stream cannot be decoded")
-            parts.append(data)
-        joined = pikepdf.Stream(self._pdf, b"\n".join(parts))
+        self._check()
+        data = _content.joined(content)
+        self._step(1 + len(data) // _BYTES_PER_STEP)
         stack, matrix = [], base
-        for instruction in pikepdf.parse_content_stream(joined, _OPERATORS):
-            operands, operator = list(instruction.operands), instruction.operator
-            self._steps += 1
-            if self._steps > _MAX_STEPS:
-                raise Unreadable("there is too much to be read")
-            name = str(operator)
+        for instruction in _content.instructions(self._pdf, data, _OPERATORS):
+            operands, name = list(instruction.operands), str(instruction.operator)
+            self._step(1)
             if name == "q":
                 stack.append(matrix)
             elif name == "Q":
@@ -125,6 +151,11 @@ class Walk:
                 matrix = _times(_numbers(operands), matrix)
             elif operands and isinstance(operands[-1], pikepdf.Name):
                 self._paint(name, str(operands[-1]), resources, matrix, base, depth)
+
+    def _step(self, count: int) -> None:
+        self._steps += count
+        if self._steps > _MAX_STEPS:
+            raise Unreadable("there is too much to be read")
 
     def _paint(self, operator: str, name: str, resources: Any, matrix: Matrix, base: Matrix, depth: int) -> None:
         import pikepdf
@@ -147,7 +178,8 @@ class Walk:
         a, b, c, d = matrix[:4]
         width, height = math.hypot(a, b), math.hypot(c, d)
         for key in {image.objgen, *(image[mask].objgen for mask in ("/SMask", "/Mask") if mask in image)}:
-            self.pages.setdefault(key, self._page)
+            if self._page is not None:
+                self.pages.setdefault(key, self._page)
             before = self.sizes.get(key, (0.0, 0.0))
             self.sizes[key] = max(before[0], width), max(before[1], height)
 

@@ -56,7 +56,11 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
         bool, Meta(description="Work on signed documents, too; their signatures are then no longer valid.")
     ] = False
     verify: Annotated[
-        Mode, Meta(description="Which pages are rendered and held against the original before the file is written.")
+        Mode,
+        Meta(
+            description="Which pages are rendered and held against the original before the file is written; all of them"
+            " where it is damaged."
+        ),
     ] = "sample"
 
     def __post_init__(self) -> None:
@@ -93,10 +97,11 @@ def run(params: Params, ctx: Context) -> Metadata:
     opened = ctx.read(params.input)
     what = _plan(params, opened)
     ctx.reserve(what.memory_bytes)
-    pdf, password = open_asking(opened, params.password, ctx)
+    pdf, password, repaired = open_asking(opened, params.password, ctx)
     with pdf:
         ctx.reserve(what.memory_bytes + _images.memory_bytes(pdf, ctx.limits, ctx.threads))
-        made = _compress.compress(pdf, look(pdf, opened.data), opened.data, password, _settings(params), ctx)
+        facts = look(pdf, opened.data, repaired=repaired)
+        made = _compress.compress(pdf, facts, opened.data, password, _settings(params), ctx)
     for target in ctx.claim(what):
         ctx.write(target, made.data)
     return made.metadata

@@ -327,7 +327,7 @@ def test_the_host_is_asked_for_the_password(sample):
     data = sample("locked.pdf").read_bytes()
     opened = Blob(data=data, name="locked.pdf", path=None, kind=sniff(data))
     host = Told("wrong", "user")
-    pdf, password = open_asking(opened, None, host)
+    pdf, password, _ = open_asking(opened, None, host)
     assert (len(pdf.pages), password) == (1, "user")
     assert [kind for _, kind in host.questions] == ["password", "password"]
     with pytest.raises(PasswordRequired):

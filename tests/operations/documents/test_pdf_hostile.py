@@ -1,0 +1,174 @@
+"""Documents that are damaged or made to harm: each ends in a coded error or in a whole file, within limits."""
+
+import tracemalloc
+from contextlib import closing
+
+import numpy as np
+import pikepdf
+import pypdfium2
+import pytest
+import pyvips
+from pikepdf import Array, Dictionary, Name
+
+from mediamill.operations.documents import _cff, _filters
+
+ERRORS = b" >> " * 20
+
+
+def shown(path, dpi=150):
+    with (
+        closing(pypdfium2.PdfDocument(path)) as document,
+        closing(document[0]) as page,
+        closing(page.get_textpage()) as text,
+    ):
+        return page.render(scale=dpi / 72).to_numpy()[:, :, :3].copy(), text.get_text_range()
+
+
+@pytest.mark.parametrize("name", ["composite-font.pdf", "compact-named.pdf"])
+def test_glyphs_shown_behind_errors_stay(done, sample, tmp_path, name):
+    """The parser gives up after so many errors, readers don't."""
+    source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    with pikepdf.open(sample(name)) as pdf:
+        page = pdf.pages[0].obj
+        page.Contents = pdf.make_indirect(pikepdf.Stream(pdf, ERRORS + page.Contents.read_bytes()))
+        pdf.save(source)
+    done("pdf_compress", input=source, output=output, quality="lossless", verify="off")
+    before, after = shown(source), shown(output)
+    assert before[1] == after[1] != ""
+    assert np.array_equal(before[0], after[0])
+
+
+def widest(path):
+    with pikepdf.open(path) as pdf:
+        return max(int(one.Width) for one in pdf.objects if isinstance(one, pikepdf.Stream) and "/Width" in one)
+
+
+def test_pictures_painted_large_behind_errors_keep_their_pixels(done, sample, tmp_path):
+    source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    with pikepdf.open(sample("scan-colour.pdf")) as pdf:
+        page = pdf.pages[0].obj
+        name = str(next(iter(page.Resources.XObject.keys()))).encode()
+        small = b"q 20 0 0 20 0 0 cm %s Do Q " % name
+        page.Contents = pdf.make_indirect(pikepdf.Stream(pdf, small + ERRORS + page.Contents.read_bytes()))
+        pdf.save(source)
+    metadata = done("pdf_compress", input=source, output=output, quality="low", verify="off").metadata
+    assert "too many errors" in metadata["resolution_kept"]
+    assert widest(output) == widest(source)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_pictures_that_are_letters_keep_their_pixels(done, sample, tmp_path, own):
+    source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    with pikepdf.open(sample("scan-colour.pdf")) as pdf:
+        page = pdf.pages[0].obj
+        name = next(iter(page.Resources.XObject.keys()))
+        letter = pikepdf.Stream(pdf, b"9 0 d0 9 0 0 9 0 0 cm %s Do" % str(name).encode())
+        box, matrix = Array([0, 0, 9, 9]), Array([0.1, 0, 0, 0.1, 0, 0])
+        face = Dictionary(Type=Name.Font, Subtype=Name.Type3, FontBBox=box, FontMatrix=matrix, Widths=Array([9]))
+        face.FirstChar = face.LastChar = 97
+        face.CharProcs = Dictionary(a=pdf.make_indirect(letter))
+        face.Encoding = Dictionary(Differences=Array([97, Name.a]))
+        if own:
+            face.Resources = Dictionary(XObject=Dictionary({str(name): page.Resources.XObject[name]}))
+        page.Resources.Font = Dictionary(F=pdf.make_indirect(face))
+        content = b"q 20 0 0 20 0 0 cm %s Do Q BT /F 300 Tf (a) Tj ET" % str(name).encode()
+        page.Contents = pdf.make_indirect(pikepdf.Stream(pdf, content))
+        pdf.save(source)
+    done("pdf_compress", input=source, output=output, quality="low", verify="off")
+    assert widest(output) == widest(source)
+
+
+@pytest.mark.parametrize("name", ["bomb-forms.pdf", "bomb-contents.pdf", "bomb-content.pdf", "bomb-twice.pdf"])
+@pytest.mark.parametrize("quality", ["medium", "lossless"])
+def test_what_no_reader_gets_to_the_end_of_is_not_rendered(done, sample, tmp_path, name, quality):
+    output = tmp_path / "out.pdf"
+    asked = {"quality": quality, "remove_metadata": True}
+    metadata = done("pdf_compress", input=sample(name), output=output, **asked).metadata
+    assert "page 1 asks too much" in metadata["skipped"]
+    assert output.read_bytes() == sample(name).read_bytes()
+
+
+def test_objects_in_a_bomb_are_a_limit(code, sample, tmp_path):
+    assert code("pdf_compress", input=sample("bomb-objects.pdf"), output=tmp_path / "a.pdf") == "limit_exceeded"
+
+
+@pytest.mark.parametrize("fields", [{"quality": "medium"}, {"quality": "lossless"}, {"grayscale": True}])
+def test_palettes_that_cannot_be_are_left_alone(done, sample, tmp_path, fields):
+    metadata = done("pdf_compress", input=sample("bomb-palette.pdf"), output=tmp_path / "a.pdf", **fields).metadata
+    assert metadata["pages"] == 1
+    assert metadata["images"]["found"] == 3
+
+
+def test_damaged_documents_are_held_against_what_others_read(done, sample, tmp_path):
+    """An entry of its cross-reference table is too short: some readers then search the file, others find nothing."""
+    source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    with pikepdf.open(sample("composite-font.pdf")) as pdf:
+        pdf.save(source, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    with pikepdf.open(source) as pdf:
+        number = pdf.pages[0].obj.Contents.objgen[0]
+    data = source.read_bytes()
+    rows = data.index(b"xref\n")
+    row = data.index(b"0000000000 65535 f", rows) + 20 * number
+    source.write_bytes(data[:row] + b"0" + data[row + 10 :])
+    metadata = done("pdf_compress", input=source, output=output, verify="off").metadata
+    assert shown(output)[1] == shown(source)[1] != ""
+    assert "skipped" in metadata or metadata["verified"]["mode"] == "all"
+
+
+def lzw(samples):
+    """Return bytes as LZW codes them, by way of TIFF, which does it the same way."""
+    image = pyvips.Image.new_from_memory(samples, len(samples), 1, 1, "uchar")
+    tiff = image.tiffsave_buffer(compression="lzw", predictor="none")
+    tags = {tag: tiff[at:] for at in range(8, len(tiff) - 12) for tag in [tiff[at : at + 4]]}
+    start, length = (int.from_bytes(tags[tag][8:12], "little") for tag in (b"\x11\x01\x04\x00", b"\x17\x01\x04\x00"))
+    return tiff[start : start + length]
+
+
+def runs(samples):
+    return b"".join(bytes([255 - 8, samples[at]]) for at in range(0, len(samples), 10)) + b"\x80"
+
+
+RANDOM = np.random.default_rng(5)
+NOISE = RANDOM.integers(0, 5, 30_000, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("samples", "data", "name"),
+    [
+        (NOISE.tobytes(), lzw(NOISE.tobytes()), "LZWDecode"),
+        (bytes(200_000), lzw(bytes(200_000)), "LZWDecode"),
+        (np.repeat(NOISE[:900], 10).tobytes(), runs(np.repeat(NOISE[:900], 10).tobytes()), "RunLengthDecode"),
+    ],
+    ids=["lzw", "lzw of one value", "runs"],
+)
+def test_streams_are_decoded_up_to_their_limit_and_no_further(samples, data, name):
+    pdf = pikepdf.new()
+    stream = pikepdf.Stream(pdf, data, Filter=Name(f"/{name}"))
+    assert _filters.decoded(stream, len(samples)) == samples
+    assert _filters.decoded(stream, len(samples) - 1) is None
+    both = pikepdf.Stream(pdf, data.hex().encode() + b">", Filter=Array([Name("/AHx"), Name(f"/{name}")]))
+    assert _filters.decoded(both, len(samples)) == samples
+    assert _filters.decoded(both, len(samples) - 1) is None
+
+
+def test_what_goes_beyond_its_limit_takes_no_memory():
+    """Two megabytes of runs that stand for 128."""
+    pdf = pikepdf.new()
+    stream = pikepdf.Stream(pdf, bytes([129, 0]) * (1 << 20), Filter=Name.RunLengthDecode)
+    tracemalloc.start()
+    assert _filters.decoded(stream, 20 << 20) is None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 << 20
+
+
+def test_a_font_that_cannot_be_written_anew_is_not_cut(monkeypatch):
+    """Numbers out of range in a charstring raise an error of their own when they are written."""
+    from fontTools.misc.psCharStrings import CharStringCompileError
+
+    def fail(*_, **__):
+        raise CharStringCompileError("a number of a kind that cannot be written")
+
+    monkeypatch.setattr(_cff, "_read", fail)
+    with pytest.raises(_cff.Unreadable):
+        _cff.cut(b"", cids=set(), codes=set(), names=set())
