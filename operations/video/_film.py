@@ -35,6 +35,7 @@ def make_films(
     span: Span | None = None,
     sound: AudioFacts | None = None,
     share: Share = (0.0, 100.0),
+    stage: str = "",
 ) -> list[Sink]:
     """Make films of a film.
 
@@ -49,6 +50,7 @@ def make_films(
         span: What part of it is taken; None for all.
         sound: The sound track that goes along; None for none.
         share: How progress is told.
+        stage: What progress is said to be of, where a job makes more than one film.
 
     Returns:
         What was written, recipe by recipe.
@@ -67,24 +69,30 @@ def make_films(
             sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
         items = stack.enter_context(ahead(_items(reader, sinks)))
-        _take(ctx, reader, sinks, items, share)
+        _take(ctx, reader, sinks, items, share, stage)
         _finish(sinks, recipes, damage)
     if late := [recipe for recipe, sink in zip(recipes, sinks, strict=True) if sink.exceeded]:
         alone = [structs.replace(recipe, follows=None) for recipe in late]
         again, rest = Damage(strict=damage.strict), (_middle(share), share[1])
-        made = iter(make_films(ctx, stream, facts, alone, again, span=span, sound=sound, share=rest))
+        made = iter(make_films(ctx, stream, facts, alone, again, span=span, sound=sound, share=rest, stage=stage))
         return [next(made) if sink.exceeded else sink for sink in sinks]
     return sinks
 
 
 def _take(
-    ctx: Context, reader: Reader, sinks: Sequence[Sink], items: Iterator[tuple[int, Kind, Any]], share: Share
+    ctx: Context,
+    reader: Reader,
+    sinks: Sequence[Sink],
+    items: Iterator[tuple[int, Kind, Any]],
+    share: Share,
+    stage: str,
 ) -> None:
+    prefix = f"{stage}: " if stage else ""
     for index, kind, item in items:
         sinks[index].take(kind, item)
         done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
         end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
-        ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
+        ctx.progress(share[0] + (end - share[0]) * done, f"{prefix}{reader.ended:.1f} of {reader.expected:.1f} s")
 
 
 def _finish(sinks: Sequence[Sink], recipes: Sequence[Recipe], damage: Damage) -> None:

@@ -170,7 +170,14 @@ def _settle(job: _Job, search: Search, begin: float) -> tuple[Sink, float, Liken
             damage = job.damage if not tries else Damage(strict=job.damage.strict)
             recipe = job.coded(crf, watch=kept.watch)
             (sink,) = make_films(
-                job.ctx, job.stream, job.facts, [recipe], damage, sound=job.sound, share=(start, middle)
+                job.ctx,
+                job.stream,
+                job.facts,
+                [recipe],
+                damage,
+                sound=job.sound,
+                share=(start, middle),
+                stage=f"Film at crf {crf:g}",
             )
             found = likeness(job.ctx, path, kept)
             tries[crf] = sink, found
@@ -201,6 +208,8 @@ def _sample(job: _Job, search: Search, spans: list[Span]) -> None:
 
 def _scores(job: _Job, recipe: Recipe, spans: list[Span], share: Share) -> list[float]:
     """Return the scores of frames of each part."""
+    code = recipe.video
+    assert code is not None and code.crf is not None
     scores: list[float] = []
     facts = structs.replace(job.facts, subtitles=(), covers=())
     step = (share[1] - share[0]) / len(spans)
@@ -208,10 +217,12 @@ def _scores(job: _Job, recipe: Recipe, spans: list[Span], share: Share) -> list[
         kept = Kept(_KEPT_OF_A_PART, _JUDGED)
         part = share[0] + step * number, share[0] + step * (number + 1)
         watched = structs.replace(recipe, watch=kept.watch)
+        damage = Damage(strict=job.damage.strict)
+        stage = f"Part {number + 1} of {len(spans)} at crf {code.crf:g}"
         with open(recipe.path, "wb"):
             pass
         try:
-            make_films(job.ctx, job.stream, facts, [watched], Damage(strict=job.damage.strict), span=span, share=part)
+            make_films(job.ctx, job.stream, facts, [watched], damage, span=span, share=part, stage=stage)
         except CorruptInput:
             if job.damage.strict:
                 raise
