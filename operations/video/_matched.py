@@ -198,7 +198,7 @@ def _sample(job: _Job, search: Search, spans: list[Span]) -> None:
     shares = _shares(0.0, _SAMPLING)
     try:
         while (crf := search.following) is not None:
-            scores = _scores(job, job.coded(crf, path=path, format="mkv", audio=None), spans, next(shares))
+            scores = _scores(job, crf, path, spans, next(shares))
             if not scores:
                 return
             search.add(crf, statistics.fmean(scores))
@@ -206,10 +206,9 @@ def _sample(job: _Job, search: Search, spans: list[Span]) -> None:
         shutil.rmtree(folder)
 
 
-def _scores(job: _Job, recipe: Recipe, spans: list[Span], share: Share) -> list[float]:
-    """Return the scores of frames of each part."""
-    code = recipe.video
-    assert code is not None and code.crf is not None
+def _scores(job: _Job, crf: float, path: str, spans: list[Span], share: Share) -> list[float]:
+    """Return the scores of frames of each part, coded at a factor."""
+    recipe = job.coded(crf, path=path, format="mkv", audio=None)
     scores: list[float] = []
     facts = structs.replace(job.facts, subtitles=(), covers=())
     step = (share[1] - share[0]) / len(spans)
@@ -218,7 +217,7 @@ def _scores(job: _Job, recipe: Recipe, spans: list[Span], share: Share) -> list[
         part = share[0] + step * number, share[0] + step * (number + 1)
         watched = structs.replace(recipe, watch=kept.watch)
         damage = Damage(strict=job.damage.strict)
-        stage = f"Part {number + 1} of {len(spans)} at crf {code.crf:g}"
+        stage = f"Part {number + 1} of {len(spans)} at crf {crf:g}"
         with open(recipe.path, "wb"):
             pass
         try:

@@ -49,7 +49,8 @@ def documented():
 
 
 def test_presets_and_factors_are_the_documented_ones():
-    assert documented() == {name: (one.preset, *(one.crf[level] for level in QUALITIES)) for name, one in CODECS.items()}
+    coded = {name: (one.preset, *(one.crf[level] for level in QUALITIES)) for name, one in CODECS.items()}
+    assert documented() == coded
 
 
 def test_factors_lie_where_they_were_measured():
