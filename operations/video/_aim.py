@@ -26,11 +26,11 @@ _STEPS: dict[CodecName, float] = {"h264": 0.5, "h265": 0.5, "vp8": 1, "vp9": 1, 
 _USUAL: dict[CodecName, Knots] = {
     "h264": ((6, 93.3), (16, 86.7), (26, 70.9), (36, 30.8), (46, -39.0), (51, -60.0)),
     "h265": ((6, 92.0), (16, 84.7), (26, 68.6), (36, 33.7), (46, -33.0), (51, -50.0)),
-    "vp8": ((4, 89.1), (16, 81.5), (32, 76.9), (48, 67.7), (62, 57.9), (63, 57.0)),
+    "vp8": ((4, 89.0), (16, 77.5), (32, 65.6), (48, 43.4), (62, 15.8), (63, 13.0)),
     "vp9": ((4, 91.9), (16, 83.6), (32, 72.1), (48, 42.5), (62, -3.0), (63, -6.0)),
     "av1": ((4, 90.3), (16, 81.2), (28, 73.2), (40, 63.1), (48, 55.4), (55, 47.6), (62, 26.4), (63, 20.0)),
 }
-"""Scores films usually have, by factor: medians of three to six small films at each coding's own preset."""
+"""Scores films usually have, by factor: medians of two to six small films at each coding's own preset."""
 
 _SLOPES = (0.25, 3.0)
 """How much flatter or steeper than usual a film's losses are taken to rise."""
