@@ -50,7 +50,7 @@ def make_films(
         span: What part of it is taken; None for all.
         sound: The sound track that goes along; None for none.
         share: How progress is told.
-        stage: What progress is said to be of, where a job makes more than one film.
+        stage: What progress is said to be of.
 
     Returns:
         What was written, recipe by recipe.
@@ -58,8 +58,7 @@ def make_films(
     Raises:
         MediaError: The source cannot be decoded, or an output cannot be written.
     """
-    span = span or Span(start=facts.start)
-    covers = read_covers(stream, facts)
+    span, covers = span or Span(start=facts.start), read_covers(stream, facts)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
         sinks: list[Sink] = []
         for recipe in recipes:
@@ -68,14 +67,13 @@ def make_films(
             leader = None if recipe.follows is None else sinks[recipe.follows]
             sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound), damage, ctx.threads)
-        items = stack.enter_context(ahead(_items(reader, sinks)))
-        _take(ctx, reader, sinks, items, share, stage)
+        _take(ctx, reader, sinks, stack.enter_context(ahead(_items(reader, sinks))), share, stage)
         _finish(sinks, recipes, damage)
     if late := [recipe for recipe, sink in zip(recipes, sinks, strict=True) if sink.exceeded]:
         alone = [structs.replace(recipe, follows=None) for recipe in late]
         again, rest = Damage(strict=damage.strict), (_middle(share), share[1])
         made = iter(make_films(ctx, stream, facts, alone, again, span=span, sound=sound, share=rest, stage=stage))
-        return [next(made) if sink.exceeded else sink for sink in sinks]
+        sinks = [next(made) if sink.exceeded else sink for sink in sinks]
     return sinks
 
 
