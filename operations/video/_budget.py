@@ -38,8 +38,7 @@ _STEEPEST, _FLATTEST = 1.6, 0.4
 """How much larger a film gets where its bitrate is doubled, as powers: what is measured beyond is noise."""
 
 _STEP = 1.01
-"""How much more bitrate two tries on either side of the target may have been given that leave no room for another: the
-encoder goes from one to the other in a step."""
+"""How much more bitrate one of two tries on either side of the target may have had for a step to be seen there."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)(i?)[bB]?")
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3}
@@ -248,8 +247,10 @@ class _Search:
         return given and smaller.size > self._target and smaller.picture >= larger.picture * 0.98
 
     def _is_step(self) -> bool:
-        """Return whether tries on either side of the target were given next to the same bitrate."""
+        """Return whether the encoder goes across the target in a step: another bitrate brought the very same bytes."""
         known = self._known()
+        if [picture for _, picture in known].count(self._tries[-1][1].picture) < 2:
+            return False
         below = max((one for one in known if one[1] <= self._target - self._others), default=None)
         above = min((one for one in known if one[1] > self._target - self._others), default=None)
         return below is not None and above is not None and below[0] < above[0] <= below[0] * _STEP
