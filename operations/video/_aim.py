@@ -21,22 +21,25 @@ Knots = Sequence[tuple[float, float]]
 _FINEST: dict[CodecName, int] = {"h264": 6, "h265": 6, "vp8": 4, "vp9": 4, "av1": 4}
 """The least factor that is tried: what is beyond costs bytes nobody sees."""
 
-_STEPS: dict[CodecName, float] = {"h264": 0.5, "h265": 0.5, "vp8": 1, "vp9": 1, "av1": 1}
+_STEPS: dict[CodecName, float] = {"h264": 0.5, "h265": 0.5, "vp8": 1, "vp9": 1, "av1": 0.5}
 
 _USUAL: dict[CodecName, Knots] = {
     "h264": ((6, 93.3), (16, 86.7), (26, 70.9), (36, 30.8), (46, -39.0), (51, -60.0)),
     "h265": ((6, 92.0), (16, 84.7), (26, 68.6), (36, 33.7), (46, -33.0), (51, -50.0)),
-    "vp8": ((4, 89.1), (16, 81.5), (32, 76.9), (48, 67.7), (62, 57.9), (63, 57.0)),
+    "vp8": ((4, 89.0), (16, 77.5), (32, 65.6), (48, 43.4), (62, 15.8), (63, 13.0)),
     "vp9": ((4, 91.9), (16, 83.6), (32, 72.1), (48, 42.5), (62, -3.0), (63, -6.0)),
-    "av1": ((4, 91.0), (16, 83.4), (32, 75.0), (48, 63.4), (62, 26.7), (63, 24.0)),
+    "av1": ((4, 90.3), (16, 81.2), (28, 73.2), (40, 63.1), (48, 55.4), (55, 47.6), (62, 26.4), (63, 20.0)),
 }
-"""Scores films usually have, by factor: medians of three films of 360 lines at each coding's own preset."""
+"""Scores films usually have, by factor: medians of two to six small films at each coding's own preset."""
 
 _SLOPES = (0.25, 3.0)
-"""How much flatter or steeper than usual a film's scores are taken to fall."""
+"""How much flatter or steeper than usual a film's losses are taken to rise."""
 
-_NOISE = 1.0
-"""Points that scores of neighbouring factors are off by, so that two of them say little of how scores fall."""
+_NOISE = 0.05
+"""What losses of neighbouring factors are off by, so that two of them say little of how scores fall."""
+
+_PERFECT, _LEAST_LOSS = 101.0, 0.5
+"""The score nothing is lost at, a point above what is measured of the same picture, and the least loss told apart."""
 
 _PATIENCE = 3
 """Tries after which the curve is no longer trusted alone."""
@@ -128,21 +131,34 @@ class Search:
     def _expected(self, crf: float) -> float:
         """Return the curve's score at a factor, bent to go through what is known.
 
-        Between known ones by how far they are off, beyond by how much flatter or steeper the film is.
+        Films differ by how many times as much of them is lost, so it is the logarithms of losses that are bent: between
+        known ones by how far they are off, beyond by how much flatter or steeper the film is.
         """
-        here = between(self._curve, crf)
-        known = sorted(self.known)
-        if not known:
-            return here
-        gaps = [(one, self.known[one] - between(self._curve, one)) for one in known]
+        here = self._usual_loss(crf)
+        losses = {one: _loss(score) for one, score in sorted(self.known.items())}
+        if not losses:
+            return _score(here)
+        known = list(losses)
+        gaps = [(one, loss - self._usual_loss(one)) for one, loss in losses.items()]
         if len(known) == 1 or known[0] <= crf <= known[-1]:
-            return here + between(gaps, crf)
+            return _score(here + between(gaps, crf))
         nearest, other = known[:2] if crf < known[0] else known[:-3:-1]
-        base = between(self._curve, nearest)
-        fall = between(self._curve, other) - base
-        noise = math.copysign(_NOISE, fall)
-        steep = (self.known[other] - self.known[nearest] + noise) / (fall + noise)
-        return self.known[nearest] + (here - base) * min(max(steep, _SLOPES[0]), _SLOPES[1])
+        base = self._usual_loss(nearest)
+        rise = self._usual_loss(other) - base
+        noise = math.copysign(_NOISE, rise)
+        steep = (losses[other] - losses[nearest] + noise) / (rise + noise)
+        return _score(losses[nearest] + (here - base) * min(max(steep, _SLOPES[0]), _SLOPES[1]))
+
+    def _usual_loss(self, crf: float) -> float:
+        return _loss(between(self._curve, crf))
+
+
+def _loss(score: float) -> float:
+    return math.log(max(_PERFECT - score, _LEAST_LOSS))
+
+
+def _score(loss: float) -> float:
+    return _PERFECT - math.exp(loss)
 
 
 def usual(codec: CodecName) -> Knots:

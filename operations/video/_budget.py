@@ -37,6 +37,9 @@ _MOST_BITRATE = 1_000_000_000
 _STEEPEST, _FLATTEST = 1.6, 0.4
 """How much larger a film gets where its bitrate is doubled, as powers: what is measured beyond is noise."""
 
+_STEP = 1.01
+"""How much more bitrate one of two tries on either side of the target may have had for a step to be seen there."""
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)(i?)[bB]?")
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3}
 
@@ -198,7 +201,7 @@ class _Search:
         bitrate, made = self._tries[-1]
         if self._is_close(made) or (bitrate is None and self.best is None):
             return True
-        if self.best is not None and len(self._tries) >= self._most:
+        if self.best is not None and (len(self._tries) >= self._most or self._is_step()):
             return True
         following = self.next_bitrate()
         return self._is_full() or (self.best is not None and following in (None, bitrate))
@@ -243,11 +246,24 @@ class _Search:
         given = before is not None and now is not None and now * _MORE < before
         return given and smaller.size > self._target and smaller.picture >= larger.picture * 0.98
 
+    def _is_step(self) -> bool:
+        """Return whether the encoder goes across the target in a step: another bitrate brought the very same bytes."""
+        known = self._known()
+        if [picture for _, picture in known].count(self._tries[-1][1].picture) < 2:
+            return False
+        below = max((one for one in known if one[1] <= self._target - self._others), default=None)
+        above = min((one for one in known if one[1] > self._target - self._others), default=None)
+        return below is not None and above is not None and below[0] < above[0] <= below[0] * _STEP
+
+    def _known(self) -> list[tuple[int, int]]:
+        """Return the bitrates that were given, and what they brought."""
+        return [(rate, made.picture) for rate, made in self._tries if rate is not None and made.picture > 0]
+
     def _corrected(self, wanted: float) -> float:
         """Return the bitrate at which the picture takes a number of bytes, by the tries that came closest to it."""
         if wanted <= 0:
             return 0.0
-        known = [(rate, made.picture) for rate, made in self._tries if rate is not None and made.picture > 0]
+        known = self._known()
         below = max((one for one in known if one[1] <= wanted), default=None)
         above = min((one for one in known if one[1] > wanted), default=None)
         if below is not None and above is not None and below[0] < above[0]:

@@ -76,7 +76,7 @@ CODECS: dict[CodecName, Codec] = {
         decoder="vp8",
         containers=("webm", "mkv"),
         formats={8: "yuv420p"},
-        crf={"low": 56, "medium": 38, "high": 21},
+        crf={"low": 42, "medium": 27, "high": 17},
         crf_range=(4, 63),
         preset="medium",
         presets=(8, 7, 6, 5, 4, 3, 2, 1, 0),
@@ -86,9 +86,9 @@ CODECS: dict[CodecName, Codec] = {
         decoder="vp9",
         containers=("webm", "mp4", "mkv"),
         formats={8: "yuv420p"},  # the wheel has libvpx without its ten bits
-        crf={"low": 39, "medium": 31, "high": 25},
+        crf={"low": 40, "medium": 31, "high": 25},
         crf_range=(0, 63),
-        preset="fast",
+        preset="medium",
         presets=(8, 7, 6, 5, 4, 3, 2, 1, 0),
     ),
     "av1": Codec(
@@ -96,7 +96,7 @@ CODECS: dict[CodecName, Codec] = {
         decoder="av1",
         containers=("mp4", "webm", "mkv"),
         formats={8: "yuv420p", 10: "yuv420p10le"},
-        crf={"low": 44, "medium": 34, "high": 24},
+        crf={"low": 44, "medium": 34, "high": 26},
         crf_range=(1, 63),
         preset="slow",
         presets=(12, 11, 10, 9, 8, 7, 6, 4, 2),
@@ -110,6 +110,10 @@ BUFFER_SECONDS = 2
 
 _OVERSHOOT = 10
 """Percent SVT-AV1 may go above a cap; by itself it takes 50, and with 0 stays a quarter below."""
+
+_GOLDEN = 0.75
+"""How fine VP8 codes the pictures others are made of, as a share of the rate factor; by itself it codes them as fine as
+it can, which doubles the film and is no better to look at."""
 
 _QUICK_PASS: dict[CodecName, tuple[str, ...]] = {
     "h264": ("ref=1", "8x8dct=0", "partitions=none", "me=dia", "subme=2", "trellis=0", "fast-pskip=1"),
@@ -166,7 +170,7 @@ def encoder_options(code: VideoCode, threads: int) -> dict[str, str]:
     elif code.codec == "av1":
         options["preset"] = str(codec.presets[level])
         options["svtav1-params"] = ":".join(
-            (f"lp={threads}", f"mbr-overshoot-pct={_OVERSHOOT}", *_av1_colours(code.colour))
+            (f"lp={threads}", f"mbr-overshoot-pct={_OVERSHOOT}", *_av1_factor(code.crf), *_av1_colours(code.colour))
         )
     else:
         options |= {"deadline": "good", "cpu-used": str(codec.presets[level]), "auto-alt-ref": "1"}
@@ -180,6 +184,8 @@ def _rate_options(code: VideoCode) -> dict[str, str]:
     if code.crf is None:
         return {}
     options = {"crf": f"{code.crf:g}"}
+    if code.codec == "vp8":
+        options["qmin"] = f"{int(code.crf * _GOLDEN)}"
     if code.bitrate is None:
         return options | ({"b": "0"} if code.codec == "vp9" else {"b": "1000M"} if code.codec == "vp8" else {})
     if code.codec in ("vp8", "vp9"):
@@ -217,6 +223,11 @@ def _x265_colours(colour: Colour) -> list[str]:
     if colour.light is not None:
         found.append(f"max-cll={colour.light[0]},{colour.light[1]}")
     return found
+
+
+def _av1_factor(crf: float | None) -> list[str]:
+    """Return a rate factor that is no whole number as SVT-AV1 takes it, to a quarter; FFmpeg's own option rounds."""
+    return [] if crf is None or float(crf).is_integer() else [f"crf={round(crf * 4) / 4:g}"]
 
 
 def _av1_colours(colour: Colour) -> list[str]:

@@ -5,7 +5,8 @@ taken, for picture and sound alike, so that both keep the distance they had.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct, structs
@@ -51,6 +52,7 @@ def make_films(
     *,
     span: Span | None = None,
     share: Share = (0.0, 100.0),
+    stage: str = "",
 ) -> list[Sink]:
     """Make films of a film.
 
@@ -62,6 +64,7 @@ def make_films(
         damage: Counts what is wrong with the source.
         span: What part of it is taken; None for all.
         share: How progress is told.
+        stage: What progress is said to be of.
 
     Returns:
         What was written, recipe by recipe.
@@ -70,8 +73,7 @@ def make_films(
         MediaError: The source cannot be decoded, or an output cannot be written.
     """
     ctx, stream, facts, sound = original.ctx, original.stream, original.facts, original.sound
-    span = span or Span(start=facts.start)
-    covers = read_covers(stream, facts)
+    span, covers = span or Span(start=facts.start), read_covers(stream, facts)
     with demuxer(stream) as source, contextlib.ExitStack() as stack:
         sinks: list[Sink] = []
         for recipe in recipes:
@@ -80,30 +82,30 @@ def make_films(
             leader = None if recipe.follows is None else sinks[recipe.follows]
             sinks.append(Sink(recipe, container, source, facts, sound, covers, ctx.threads, leader))
         reader = Reader(source, facts, span, _wanted(recipes, facts, sound, damage), damage, ctx.threads)
-        _tell(ctx, reader, sinks, share)
+        tell = partial(_tell, ctx, reader, sinks, share, stage)
+        tell()
         items = stack.enter_context(ahead(_items(reader, sinks), _depth(recipes)))
-        _take(ctx, reader, sinks, items, share)
+        _take(sinks, items, tell)
         _finish(sinks, recipes, damage)
     if late := [recipe for recipe, sink in zip(recipes, sinks, strict=True) if sink.exceeded]:
         alone = [structs.replace(recipe, follows=None) for recipe in late]
         again, rest = Damage(strict=damage.strict), (_middle(share), share[1])
-        made = iter(make_films(original, alone, again, span=span, share=rest))
-        return [next(made) if sink.exceeded else sink for sink in sinks]
+        made = iter(make_films(original, alone, again, span=span, share=rest, stage=stage))
+        sinks = [next(made) if sink.exceeded else sink for sink in sinks]
     return sinks
 
 
-def _take(
-    ctx: Context, reader: Reader, sinks: Sequence[Sink], items: Iterator[tuple[int, Kind, Any]], share: Share
-) -> None:
+def _take(sinks: Sequence[Sink], items: Iterator[tuple[int, Kind, Any]], tell: Callable[[], None]) -> None:
     for index, kind, item in items:
         sinks[index].take(kind, item)
-        _tell(ctx, reader, sinks, share)
+        tell()
 
 
-def _tell(ctx: Context, reader: Reader, sinks: Sequence[Sink], share: Share) -> None:
+def _tell(ctx: Context, reader: Reader, sinks: Sequence[Sink], share: Share, stage: str) -> None:
     done = min(1.0, reader.ended / reader.expected) if reader.expected else 0.0
     end = _middle(share) if any(sink.exceeded for sink in sinks) else share[1]
-    ctx.progress(share[0] + (end - share[0]) * done, f"{reader.ended:.1f} of {reader.expected:.1f} s")
+    prefix = f"{stage}: " if stage else ""
+    ctx.progress(share[0] + (end - share[0]) * done, f"{prefix}{reader.ended:.1f} of {reader.expected:.1f} s")
 
 
 def _depth(recipes: Sequence[Recipe]) -> int:

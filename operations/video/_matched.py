@@ -155,7 +155,8 @@ def _settle(job: _Job, search: Search, begin: float) -> tuple[Sink, float, Liken
             middle = start + (end - start) * _CODING
             damage = job.damage if not tries else Damage(strict=job.damage.strict)
             recipe = job.coded(crf, watch=kept.watch)
-            (sink,) = make_films(job.original, [recipe], damage, share=(start, middle))
+            stage = f"Film at crf {crf:g}"
+            (sink,) = make_films(job.original, [recipe], damage, share=(start, middle), stage=stage)
             found = likeness(job.original.ctx, path, kept)
             tries[crf] = sink, found
             search.add(crf, found.mean)
@@ -175,7 +176,7 @@ def _sample(job: _Job, search: Search, spans: list[Span]) -> None:
     shares = _shares(0.0, _SAMPLING)
     try:
         while (crf := search.following) is not None:
-            scores = _scores(job, job.coded(crf, path=path, format="mkv", audio=None), spans, next(shares))
+            scores = _scores(job, crf, path, spans, next(shares))
             if not scores:
                 return
             search.add(crf, statistics.fmean(scores))
@@ -183,8 +184,9 @@ def _sample(job: _Job, search: Search, spans: list[Span]) -> None:
         shutil.rmtree(folder)
 
 
-def _scores(job: _Job, recipe: Recipe, spans: list[Span], share: Share) -> list[float]:
-    """Return the scores of frames of each part."""
+def _scores(job: _Job, crf: float, path: str, spans: list[Span], share: Share) -> list[float]:
+    """Return the scores of frames of each part, coded at a factor."""
+    recipe = job.coded(crf, path=path, format="mkv", audio=None)
     scores: list[float] = []
     facts = structs.replace(job.original.facts, subtitles=(), covers=())
     silent = structs.replace(job.original, facts=facts, sound=None)
@@ -193,10 +195,12 @@ def _scores(job: _Job, recipe: Recipe, spans: list[Span], share: Share) -> list[
         kept = Kept(_KEPT_OF_A_PART, _JUDGED)
         part = share[0] + step * number, share[0] + step * (number + 1)
         watched = structs.replace(recipe, watch=kept.watch)
+        damage = Damage(strict=job.damage.strict)
+        stage = f"Part {number + 1} of {len(spans)} at crf {crf:g}"
         with open(recipe.path, "wb"):
             pass
         try:
-            make_films(silent, [watched], Damage(strict=job.damage.strict), span=span, share=part)
+            make_films(silent, [watched], damage, span=span, share=part, stage=stage)
         except CorruptInput:
             if job.damage.strict:
                 raise

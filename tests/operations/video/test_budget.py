@@ -74,6 +74,13 @@ def test_an_encoder_in_steps_gives_the_best_below(tmp_path):
     assert found.report()["deviation_percent"] == -15.0
 
 
+def test_a_step_across_the_target_is_not_halved_on_and_on(tmp_path):
+    found, encoder = fitted(tmp_path, 100_000, lambda asked: 96_000 if asked > 93_210 else 91_000)
+    assert (found.verdict, found.made.size) == ("below", 96_000)
+    assert found.encodes <= 6
+    assert encoder.rates == list(dict.fromkeys(encoder.rates))
+
+
 def test_an_encoder_that_always_overshoots_ends_below(tmp_path):
     found, encoder = fitted(tmp_path, 100_000, lambda asked: 96_000 if asked > 60_000 else asked)
     assert found.made.size <= 100_000

@@ -2,6 +2,7 @@ import av
 import numpy as np
 import pytest
 
+from mediamill.engine.context import JobContext
 from mediamill.operations.images._ssimulacra2 import Reference
 from mediamill.operations.images._vips import vips
 from mediamill.operations.video._sink import Sink
@@ -92,6 +93,22 @@ def test_parts_of_a_longer_film_are_tried_first(matched, reel, scratch):
     assert 1 <= told["encodes"] <= 3
     assert told["score"] == pytest.approx(likeness(reel("cuts", 34.0), path), abs=2.5)
     assert list(scratch.iterdir()) == []
+
+
+def test_progress_says_what_is_being_tried(matched, reel, monkeypatch):
+    said = []
+
+    def told(self, percent, message=None, **stages):
+        said.append((percent, message))
+
+    monkeypatch.setattr(JobContext, "progress", told)
+    result, _ = matched(reel("cuts", 34.0), 70, preset="ultrafast")
+    names = list(dict.fromkeys(message.partition(" at crf ")[0] for _, message in said if message))
+    assert names[:4] == [f"Part {number} of 4" for number in (1, 2, 3, 4)]
+    assert names[-1] == "Film"
+    assert f"Film at crf {result['crf']:g}: " in " ".join(message for _, message in said if message)
+    shares = [percent for percent, _ in said]
+    assert shares == sorted(shares)
 
 
 def test_parts_are_removed_where_one_fails(job, reel, tmp_path, scratch, monkeypatch):
