@@ -118,7 +118,7 @@ def compress(
     attempt = _attempt(pdf, facts, data, password, settings, ctx)
     kept: dict[str, str] = {}
     for what, careful in _more_careful(settings):
-        if not attempt.verdict.reason:
+        if not attempt.verdict.reason or (what == "fonts_kept" and not attempt.data):
             break
         kept[what] = attempt.verdict.reason
         with open_pdf(data, password) as again:

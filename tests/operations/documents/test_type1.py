@@ -140,3 +140,19 @@ def test_a_glyph_that_would_come_out_otherwise_is_noticed(monkeypatch):
     )
     with pytest.raises(Unreadable):
         _type1.convert(data)
+
+
+@pytest.mark.parametrize("quality", ["lossless", "medium"])
+def test_fonts_stay_what_they_are_where_pages_would_look_otherwise(done, sample, tmp_path, monkeypatch, quality):
+    output = tmp_path / "out.pdf"
+    right, more = _cff_write.charstring, Part(commands=[("rlineto", [400, 900]), ("rlineto", [300, -900])])
+    monkeypatch.setattr(
+        _cff_write,
+        "charstring",
+        lambda glyph, usual, nominal: right(Glyph(glyph.width, [*glyph.parts, more]), usual, nominal),
+    )
+    monkeypatch.setattr(_type1, "_prove", lambda *given: None)
+    metadata = done("pdf_compress", input=sample("type1.pdf"), output=output, quality=quality).metadata
+    assert "does not look the same" in metadata["fonts_kept"] or "text" in metadata["fonts_kept"]
+    assert metadata["saved"]["fonts"] == 0
+    assert np.array_equal(seen(sample("type1.pdf"))[0], seen(output)[0])
