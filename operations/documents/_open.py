@@ -18,6 +18,9 @@ MAX_OBJECTS = 2_000_000
 
 MAX_XMP_BYTES = 1 << 22
 _ASKED_AT_MOST = 3
+_OTHER_HANDLER = "unsupported encryption filter"
+"""What qpdf says of documents that no password opens."""
+
 _SIGNATURE = b"/ByteRange"
 _FIELD_LEVELS = 64
 
@@ -86,6 +89,7 @@ def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
 
     Raises:
         PasswordRequired: It is encrypted and this is not its password.
+        UnsupportedFormat: It is encrypted, but not by a password.
         CorruptInput: It cannot be read, or has no pages.
         LimitExceeded: It has more objects than can be dealt with.
     """
@@ -98,6 +102,12 @@ def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
         given = "The password does not open it." if password else "The job gives no password."
         raise PasswordRequired(f"The document is encrypted. {given}", field="password") from None
     except (pikepdf.PdfError, RuntimeError, ValueError, RecursionError) as error:
+        if _OTHER_HANDLER in str(error):
+            raise UnsupportedFormat(
+                "The PDF is encrypted by other means than a password, such as its readers' certificates.",
+                field="input",
+                expected="a document without encryption, or with a password",
+            ) from None
         raise CorruptInput("The PDF is damaged or cut short.", field="input", detail=str(error)) from None
     if not pages:
         raise CorruptInput("The PDF has no pages that can be found.", field="input")
