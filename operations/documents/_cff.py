@@ -6,6 +6,7 @@ those that are found by number stay where they are and lose their outlines.
 
 import io
 import struct
+import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,17 +30,20 @@ def cut(data: bytes, *, cids: set[int], codes: set[int], names: set[str]) -> tup
         Unreadable: It cannot be read, or would not be the same.
     """
     try:
-        whole = _read(data)
+        whole = opened(data)
         kept = _kept(whole, cids, codes, names)
-        smaller = _subset(data, kept, by_number=bool(cids) and not hasattr(whole, "ROS"))
-        if not _is_same(whole, _read(smaller), kept, codes):
+        numbered = bool(cids) and not hasattr(whole, "ROS")
+        flat = _subset(data, kept, by_number=numbered, flat=True)
+        smaller = _subset(data, kept, by_number=numbered, flat=False) if _has_subroutines(whole) else flat
+        smaller = min(flat, smaller, key=lambda made: len(zlib.compress(made, 9)))
+        if not _is_same(whole, opened(smaller), kept, codes):
             raise Unreadable
-    except _damage() as error:
+    except damage() as error:
         raise Unreadable from error
     return smaller, sorted(kept - {_NOTDEF})
 
 
-def _damage() -> tuple[type[Exception], ...]:
+def damage() -> tuple[type[Exception], ...]:
     """Return what is raised for fonts that are not as they have to be."""
     from fontTools.ttLib import TTLibError
 
@@ -56,12 +60,21 @@ def _table(data: bytes) -> Any:
     return table
 
 
-def _read(data: bytes) -> Any:
-    """Return the one font there is in CFF data."""
+def opened(data: bytes) -> Any:
+    """Return the one font there is in CFF data.
+
+    Raises:
+        Unreadable: There are none or several.
+    """
     table = _table(data)
     if len(table.cff.fontNames) != 1 or table.cff.major != 1:
         raise Unreadable
     return table.cff[0]
+
+
+def _has_subroutines(font: Any) -> bool:
+    parts = font.FDArray if hasattr(font, "ROS") else [font]
+    return bool(len(font.GlobalSubrs)) or any(hasattr(part.Private, "Subrs") for part in parts)
 
 
 def _kept(font: Any, cids: set[int], codes: set[int], names: set[str]) -> set[str]:
@@ -92,13 +105,14 @@ def _encodings(font: Any) -> list[list[str]]:
     return [*found, own] if isinstance(own, list) else found
 
 
-def _subset(data: bytes, kept: set[str], *, by_number: bool) -> bytes:
+def _subset(data: bytes, kept: set[str], *, by_number: bool, flat: bool) -> bytes:
+    """Return a font with some glyphs; flat, without subroutines, it often packs better."""
     from fontTools import subset
 
     table = _table(data)
     font = table.cff[0]
     order = list(font.charset)
-    options = subset.Options(retain_gids=by_number, hinting=True, desubroutinize=False, notdef_outline=True)
+    options = subset.Options(retain_gids=by_number, hinting=True, desubroutinize=flat, notdef_outline=True)
     plan = SimpleNamespace(glyphs=set(kept), glyphs_emptied=set(), options=options, orig_glyph_order=order)
     table.closure_glyphs(plan)
     kept |= plan.glyphs

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.contract import Context
-from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pixels, _streams, _type1
+from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pixels, _streams
 from mediamill.operations.documents._open import DocumentFacts, open_pdf
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
@@ -194,7 +194,7 @@ def _changed(
         dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy, wavelet=_knows_wavelets(facts)
     )
     images = _images.recompress(pdf, wish, gone, ctx)
-    fonts = _type1.repack(pdf, ctx.check) + _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
+    fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
     _streams.repack(pdf, gone, ctx.check)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     images.deduplicated = first_copies + more_copies

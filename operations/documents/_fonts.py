@@ -1,4 +1,4 @@
-"""Embedded TrueType and CFF fonts cut down to the glyphs that are used, found as before.
+"""Embedded fonts made smaller: those of Type 1 told as compact ones, TrueType and CFF cut down to what is used.
 
 What a font is used for is read from the content streams. Only what can be told for certain is cut: a font that some
 form, default resource or unreadable stream may reach stays whole.
@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _cff, _filters
+from mediamill.operations.documents import _cff, _compact, _filters
 
 if TYPE_CHECKING:
     import pikepdf
@@ -43,20 +43,28 @@ def subset(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> int:
     """
     import pikepdf
 
+    saved = _compact.tell(pdf, _fonts_of_forms(pdf), check)
     fonts = _candidates(pdf)
     if not fonts:
-        return 0
+        return saved
     uses = {key: set[int]() for key in fonts}
     try:
         for stream, resources in _contents(pdf):
             check()
             _read(pdf, stream, resources, uses)
     except (_Unsure, pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError):
-        return 0
+        return saved
     programs: dict[Key, list[Any]] = {}
     for font in fonts.values():
         programs.setdefault(_program(font).objgen, []).append(font)
-    return sum(_cut(group, uses) for group in programs.values())
+    return saved + sum(_cut(group, uses) for group in programs.values())
+
+
+def _fonts_of_forms(pdf: "pikepdf.Pdf") -> set[Key]:
+    import pikepdf
+
+    form = pdf.Root.get("/AcroForm")
+    return _fonts_of(form.get("/DR")) if isinstance(form, pikepdf.Dictionary) else set()
 
 
 def _cut(fonts: list[Any], uses: dict[Key, set[int]]) -> int:
@@ -126,8 +134,7 @@ def _candidates(pdf: "pikepdf.Pdf") -> dict[Key, Any]:
     import pikepdf
 
     found, others = dict[Key, Any](), set[Key]()
-    form = pdf.Root.get("/AcroForm")
-    kept = _fonts_of(form.get("/DR")) if isinstance(form, pikepdf.Dictionary) else set()
+    kept = _fonts_of_forms(pdf)
     for font in pdf.objects:
         if not isinstance(font, pikepdf.Dictionary) or font.get("/Type") != pikepdf.Name.Font:
             continue

@@ -1,35 +1,38 @@
 """JBIG2 by symbols, without loss: marks that come again are coded once, ITU-T T.88, 6.4 and 6.5.
 
-Only marks that are equal to the pixel are one symbol. What comes but once is left to a generic region, which is laid
-over. Text set by a program repeats its letters exactly; scanned letters never do, so scans are told from it early.
+Text set by a program repeats its letters to the pixel. Those of a scan are never the same twice: each is then coded as
+what differs from the symbol it is like (6.3). What comes but once is left to a generic region, which is laid over.
 """
 
 import struct
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from mediamill.operations.documents import _mq
+from mediamill.operations.documents import _jbig2_generic, _jbig2_letters, _mq
+from mediamill.operations.documents._jbig2_marks import Mark, marks
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     Bits = npt.NDArray[np.uint8]
-    Run = tuple[int, int, int]
-    Decision = tuple[int, int, int]
 
 DICTIONARY, TEXT_REGION = 0, 6
 """Types of segments."""
 
-_MOST_MARKS = 60_000
 _FEWEST_MARKS = 24
 _LARGEST = 400
 """Pixels of a side above which a mark is no letter."""
 
+_DENSE, _FEW_RUNS = 0.2, 200_000
+"""Runs per pixel above which a picture is no text, and how many there are in any that is too small to tell."""
+
+_LEAST = 0.09
+"""Part of a scan's length that letters have to save, as far as it is told beforehand."""
+
 _REPEATED = 0.5
-"""Part of the marks that has to be repeated, so that it may pay."""
+"""Part of the marks that has to be repeated to the pixel, so that the rest may be left out of account."""
 
 _NUMBERS = 512
 """Contexts of a procedure that codes integers."""
@@ -37,21 +40,16 @@ _NUMBERS = 512
 _RANGES = ((4, 0, 2), (20, 4, 4), (84, 20, 6), (340, 84, 8), (4436, 340, 12), (1 << 32, 4436, 32))
 """Table A.1: values below which a range is used, what is taken from them, and how many bits they have."""
 
+_STRIP = 3
+"""Rows in which the letters of a scan stand on the same line, as a power of two."""
 
-class Mark(Struct, frozen=True):
-    """A connected mark.
+_REFINED, _BY_POWER = 1 << 1, 2
+"""Flags of a text region (7.4.3.1.1)."""
 
-    Attributes:
-        top: Row of its first pixel.
-        left: Column of its first pixel.
-        size: Height and width.
-        bits: Its rows, one byte to a pixel.
-    """
+_REFINING = ((-1, -1), (0, -1), (1, -1), (-1, 0))
+"""Template 0 of a refinement (figure 12): pixels of a letter that are known; of its symbol, all nine are."""
 
-    top: int
-    left: int
-    size: tuple[int, int]
-    bits: bytes
+_AROUND = tuple((across, down) for down in (-1, 0, 1) for across in (-1, 0, 1))
 
 
 class Found(Struct, frozen=True):
@@ -68,24 +66,73 @@ class Found(Struct, frozen=True):
     rest: "Bits"
 
 
-def split(bits: "Bits", generic: Any, places: bytes) -> Found | None:
-    """Code the marks of a picture that are repeated; None where too few are.
+class _Placed(Struct, frozen=True):
+    """A symbol, where it stands, and what the picture has there, None where that is the symbol."""
+
+    number: int
+    bottom: int
+    left: int
+    width: int
+    refined: "list[int] | None" = None
+
+
+class _Coder:
+    """Decisions on their way to the coder, by procedure: each has contexts of its own."""
+
+    def __init__(self) -> None:
+        self.values = list[int]()
+        self.counts = list[int]()
+
+    def one(self, context: int, decision: int) -> None:
+        self.values.append(context << 1 | decision)
+        self.counts.append(1)
+
+    def integer(self, procedure: int, value: int | None) -> None:
+        """Code an integer, None being out of band (annex A.2)."""
+        size = abs(value or 0)
+        decisions = [int(value is None or value < 0)]
+        for number, (below, less, bits) in enumerate(_RANGES):
+            if size < below:
+                decisions += [1] * number + [0] * (number < len(_RANGES) - 1)
+                decisions += [(size - less) >> bit & 1 for bit in reversed(range(bits))]
+                break
+        before = 1
+        for decision in decisions:
+            self.one(procedure * _NUMBERS + before, decision)
+            longer = before << 1 | decision
+            before = longer if before < 256 else (longer & 511) | 256
+
+    def name(self, first: int, number: int, width: int) -> None:
+        """Code a symbol's number (annex A.3)."""
+        before = 1
+        for bit in reversed(range(width)):
+            self.one(first + before, number >> bit & 1)
+            before = before << 1 | (number >> bit & 1)
+
+
+def split(bits: "Bits", plan: _jbig2_generic.Plan) -> Found | None:
+    """Code the marks of a picture that are repeated, or nearly so; None where too few are.
 
     Args:
         bits: Shape (height, width), 1 black.
-        generic: Yields the decisions that code a picture by a generic region without repeated rows, given the picture
-            and the number of its first context.
-        places: Of the pixels of a generic region's template that may be moved.
+        plan: How it is coded pixel by pixel.
     """
+    many = len(plan.values) > _FEW_RUNS
+    dense = many and (plan.is_halftone or len(plan.values) > _DENSE * bits.size)
+    found = None if dense else marks(bits)
+    if found is None or len(found) < _FEWEST_MARKS:
+        return None
+    return _same(bits, found) if _repeats(found) >= _REPEATED else _alike(bits, found, plan)
+
+
+def _repeats(found: list[Mark]) -> float:
+    return 1 - len({(mark.size, mark.bits) for mark in found}) / max(1, len(found))
+
+
+def _same(bits: "Bits", found: list[Mark]) -> Found | None:
+    """Code marks that are the same to the pixel."""
     import numpy as np
 
-    height = bits.shape[0]
-    middle = marks(bits[height // 3 : height // 2])
-    if middle is None or (len(middle) >= _FEWEST_MARKS and _repeats(middle) < _REPEATED / 3):
-        return None
-    found = marks(bits)
-    if found is None or len(found) < _FEWEST_MARKS or _repeats(found) < _REPEATED:
-        return None
     counts: dict[tuple[tuple[int, int], bytes], int] = {}
     for mark in found:
         counts[mark.size, mark.bits] = counts.get((mark.size, mark.bits), 0) + 1
@@ -93,132 +140,137 @@ def split(bits: "Bits", generic: Any, places: bytes) -> Found | None:
     if not symbols:
         return None
     numbers = {key: number for number, key in enumerate(symbols)}
-    placed = [mark for mark in found if (mark.size, mark.bits) in numbers]
-    rest = bits.copy()
-    for mark in placed:
-        pixels = np.frombuffer(mark.bits, np.uint8).reshape(mark.size)
-        rest[mark.top : mark.top + mark.size[0], mark.left : mark.left + mark.size[1]] &= 1 - pixels
-    head = struct.pack(">H", 0) + places + struct.pack(">II", len(symbols), len(symbols))
-    dictionary = head + _mq.encode(3 * _NUMBERS + (1 << 16), _dictionary(symbols, generic))
-    width = (len(symbols) - 1).bit_length()  # a single symbol needs no name
-    text = struct.pack(">HI", 0, len(placed))  # one row to a strip, symbols by their lower left corners, laid over
-    text += _mq.encode(3 * _NUMBERS + (2 << width), _text(placed, numbers, width))
-    return Found(dictionary, text, rest)
+    placed, rest = [], bits.copy()
+    for mark in found:
+        if (mark.size, mark.bits) in numbers:
+            _take(rest, mark)
+            bottom = mark.top + mark.size[0] - 1
+            placed.append(_Placed(numbers[mark.size, mark.bits], bottom, mark.left, mark.size[1]))
+    shapes = [np.frombuffer(pixels, np.uint8).reshape(size) for size, pixels in symbols]
+    return Found(_dictionary(shapes), _text(placed, len(shapes), 0), rest)
 
 
-def _repeats(found: list[Mark]) -> float:
-    return 1 - len({(mark.size, mark.bits) for mark in found}) / max(1, len(found))
-
-
-def marks(bits: "Bits") -> list[Mark] | None:
-    """Return the marks of a picture, pixels that touch at corners being one; None where there are too many."""
+def _take(rest: "Bits", mark: Mark) -> None:
     import numpy as np
 
-    parents, runs = list[int](), list["Run"]()
+    pixels = np.frombuffer(mark.bits, np.uint8).reshape(mark.size)
+    rest[mark.top : mark.top + mark.size[0], mark.left : mark.left + mark.size[1]] &= 1 - pixels
 
-    def root(run: int) -> int:
-        while parents[run] != run:
-            parents[run] = parents[parents[run]]
-            run = parents[run]
-        return run
 
-    padded = np.pad(bits, ((0, 0), (1, 1))).astype(np.int8)
-    rows, edges = np.nonzero(np.diff(padded, axis=1))
-    starts, first = np.searchsorted(rows, np.arange(len(bits) + 1)).tolist(), edges.tolist()
-    if len(first) > 40 * _MOST_MARKS:
+def _alike(bits: "Bits", found: list[Mark], plan: _jbig2_generic.Plan) -> Found | None:
+    """Code marks that are nearly the same, each by what differs."""
+    import numpy as np
+
+    boxes = [(one.top, one.left, one.top + one.size[0] + 1, one.left + one.size[1] + 1) for one in found]
+    letters = _jbig2_letters.sort(found, _jbig2_generic.costs(bits, plan, boxes), _LEAST * plan.bits)
+    if letters is None:
         return None
-    above = range(0)
-    for row in range(len(bits)):
-        begin, at = len(runs), above.start
-        for place in range(starts[row], starts[row + 1], 2):
-            left, right, run = first[place], first[place + 1], len(runs)
-            runs.append((row, left, right))
-            parents.append(run)
-            while at < above.stop and runs[at][2] < left:
-                at += 1
-            touching = at
-            while touching < above.stop and runs[touching][1] <= right:
-                one, other = root(touching), root(run)
-                parents[max(one, other)] = min(one, other)
-                touching += 1
-        above = range(begin, len(runs))
-    groups: dict[int, list[Run]] = {}
-    for run, where in enumerate(runs):
-        groups.setdefault(root(run), []).append(where)
-    return None if len(groups) > _MOST_MARKS else [_mark(group) for group in groups.values()]
+    order = sorted(range(len(letters.shapes)), key=lambda at: letters.shapes[at].shape)
+    shapes = [letters.shapes[at] for at in order]
+    numbers = {at: number for number, at in enumerate(order)}
+    height, width = bits.shape
+    inside, rest = [], bits.copy()
+    for (group, top, left), mark in zip(letters.places, letters.marks, strict=True):
+        rows, columns = letters.shapes[group].shape
+        if top >= 0 and left >= 0 and top + rows <= height and left + columns <= width:
+            inside.append((numbers[group], top, left, mark))
+            _take(rest, mark)
+    placed = []
+    for number, top, left, mark in inside:
+        shape = shapes[number]
+        pixels = _laid(rest, mark, top, left, shape.shape)
+        refined = None if np.array_equal(pixels, shape) else _refinement(pixels, shape)
+        placed.append(_Placed(number, top + len(shape) - 1, left, shape.shape[1], refined))
+    return Found(_dictionary(shapes), _text(placed, len(shapes), _STRIP), rest)
 
 
-def _mark(runs: "list[Run]") -> Mark:
-    top, left = runs[0][0], min(run[1] for run in runs)
-    height, width = runs[-1][0] - top + 1, max(run[2] for run in runs) - left
-    pixels = bytearray(height * width)
-    for row, begin, end in runs:
-        at = (row - top) * width - left
-        pixels[at + begin : at + end] = b"\1" * (end - begin)
-    return Mark(top, left, (height, width), bytes(pixels))
+def _laid(rest: "Bits", mark: Mark, top: int, left: int, size: tuple[int, ...]) -> "Bits":
+    """Return what a letter has where its symbol is laid, and the dirt around it, which then is not left any more.
 
-
-def _dictionary(symbols: list[Any], generic: Any) -> "Iterator[Decision]":
-    """Yield the decisions of a symbol dictionary (6.5.5): classes of equal height, each ended out of band."""
+    What of the letter reaches out goes back to what is left.
+    """
     import numpy as np
 
-    heights, widths, exports = 0, _NUMBERS, 2 * _NUMBERS
-    height = width = 0
-    for at, ((rows, columns), bits) in enumerate(symbols):
+    box = rest[top : top + size[0], left : left + size[1]]
+    pixels = box.copy()
+    box[:] = 0
+    whole = np.frombuffer(mark.bits, np.uint8).reshape(mark.size)
+    rest[mark.top : mark.top + mark.size[0], mark.left : mark.left + mark.size[1]] |= whole
+    pixels |= box
+    box[:] = 0
+    return pixels
+
+
+def _refinement(pixels: "Bits", shape: "Bits") -> list[int]:
+    """Return the decisions that code a letter given its symbol (6.3.5): twice the context, and 0 or 1."""
+    import numpy as np
+
+    height, width = shape.shape
+    known, given = np.pad(pixels, 1), np.pad(shape, 1)
+    places = [*((known, *place) for place in _REFINING), *((given, *place) for place in _AROUND)]
+    found = np.zeros((height, width), np.uint32)
+    for bit, (there, across, down) in enumerate(places):
+        part = there[1 + down : 1 + down + height, 1 + across : 1 + across + width]
+        found |= part.astype(np.uint32) << np.uint32(bit)
+    values: list[int] = (found << np.uint32(1) | pixels).ravel().tolist()
+    return values
+
+
+def _dictionary(shapes: list["Bits"]) -> bytes:
+    """Return the data of a symbol dictionary (6.5.5): classes of equal height, each ended out of band."""
+    heights, widths, exports, pixels = 0, 1, 2, 3 * _NUMBERS
+    coder, height, width = _Coder(), 0, 0
+    for at, shape in enumerate(shapes):
+        rows, columns = shape.shape
         if rows != height:
             if at:
-                yield from _integer(widths, None)
-            yield from _integer(heights, rows - height)
+                coder.integer(widths, None)
+            coder.integer(heights, rows - height)
             height, width = rows, 0
-        yield from _integer(widths, columns - width)
+        coder.integer(widths, columns - width)
         width = columns
-        yield from generic(np.frombuffer(bits, np.uint8).reshape(rows, columns), 3 * _NUMBERS)
-    yield from _integer(widths, None)
-    yield from _integer(exports, 0)
-    yield from _integer(exports, len(symbols))
+        values, counts = _jbig2_generic.decisions(shape, _jbig2_generic.USUAL)
+        coder.values += [2 * pixels + value for value in values.tolist()]
+        coder.counts += counts.tolist()
+    coder.integer(widths, None)
+    coder.integer(exports, 0)
+    coder.integer(exports, len(shapes))
+    head = b"".join(struct.pack("2b", *place) for place in _jbig2_generic.USUAL)
+    head = struct.pack(">H", 0) + head + struct.pack(">II", len(shapes), len(shapes))
+    return head + _mq.encode(pixels + _jbig2_generic.CONTEXTS, coder.values, coder.counts)
 
 
-def _text(placed: list[Mark], numbers: dict[Any, int], width: int) -> "Iterator[Decision]":
-    """Yield the decisions of a text region (6.4.5): strips of marks that stand on the same row, from left to right."""
-    strips, firsts, steps, names = 0, _NUMBERS, 2 * _NUMBERS, 3 * _NUMBERS
-    ordered = sorted(placed, key=lambda mark: (mark.top + mark.size[0] - 1, mark.left))
-    row, first, here = 0, 0, 0
-    yield from _integer(strips, 0)
-    for at, mark in enumerate(ordered):
-        bottom = mark.top + mark.size[0] - 1
-        if not at or bottom != row:
+def _text(placed: list[_Placed], symbols: int, power: int) -> bytes:
+    """Return the data of a text region (6.4.5): strips of symbols by their lower left corners, from left to right."""
+    strips, firsts, steps, rows, refined, sizes = 0, 1, 2, 3, 4, (5, 6, 7, 8)
+    width = (symbols - 1).bit_length()  # a single symbol needs no name
+    names = 9 * _NUMBERS
+    pixels = names + (1 << width)
+    refining = any(one.refined is not None for one in placed)
+    coder, strip, first, here = _Coder(), 0, 0, 0
+    coder.integer(strips, 0)
+    for at, one in enumerate(sorted(placed, key=lambda one: (one.bottom >> power, one.left))):
+        if not at or one.bottom >> power != strip:
             if at:
-                yield from _integer(steps, None)
-            yield from _integer(strips, bottom - row)
-            yield from _integer(firsts, mark.left - first)
-            row, first = bottom, mark.left
+                coder.integer(steps, None)
+            coder.integer(strips, (one.bottom >> power) - strip)
+            coder.integer(firsts, one.left - first)
+            strip, first = one.bottom >> power, one.left
         else:
-            yield from _integer(steps, mark.left - here)
-        here = mark.left + mark.size[1] - 1
-        yield from _name(names, numbers[mark.size, mark.bits], width)
-    yield from _integer(steps, None)
-
-
-def _integer(base: int, value: int | None) -> "Iterator[Decision]":
-    """Yield the decisions of an integer, None being out of band (annex A.2)."""
-    size = abs(value or 0)
-    decisions = [int(value is None or value < 0)]
-    for number, (below, less, bits) in enumerate(_RANGES):
-        if size < below:
-            decisions += [1] * number + [0] * (number < len(_RANGES) - 1)
-            decisions += [(size - less) >> bit & 1 for bit in reversed(range(bits))]
-            break
-    before = 1
-    for decision in decisions:
-        yield base + before, decision, 1
-        longer = before << 1 | decision
-        before = longer if before < 256 else (longer & 511) | 256
-
-
-def _name(base: int, number: int, width: int) -> "Iterator[Decision]":
-    """Yield the decisions of a symbol's number (annex A.3)."""
-    before = 1
-    for bit in reversed(range(width)):
-        decision = number >> bit & 1
-        yield base + before, decision, 1
-        before = before << 1 | decision
+            coder.integer(steps, one.left - here)
+        if power:
+            coder.integer(rows, one.bottom - (strip << power))
+        coder.name(names, one.number, width)
+        if refining:
+            coder.integer(refined, int(one.refined is not None))
+        if one.refined is not None:
+            for size in sizes:
+                coder.integer(size, 0)
+            coder.values += [2 * pixels + value for value in one.refined]
+            coder.counts += [1] * len(one.refined)
+        here = one.left + one.width - 1
+    coder.integer(steps, None)
+    flags = _REFINED * refining | power << _BY_POWER
+    places: Any = [part for place in ((-1, -1), (-1, -1)) for part in place]
+    head = struct.pack(">H", flags) + (struct.pack("4b", *places) if refining else b"")
+    return head + struct.pack(">I", len(placed)) + _mq.encode(pixels + (1 << 13), coder.values, coder.counts)

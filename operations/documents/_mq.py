@@ -23,32 +23,37 @@ _PROBABILITIES = (
 """Table E.1: the unlikely decision's share of the interval, the rows after a likely and an unlikely one, and whether
 the two change places."""
 
-_UNLIKELY = [row[0] for row in _PROBABILITIES for _ in (0, 1)]
-_AFTER_LIKELY = [2 * row[1] + likely for row in _PROBABILITIES for likely in (0, 1)]
-_AFTER_UNLIKELY = [2 * row[2] + (likely ^ row[3]) for row in _PROBABILITIES for likely in (0, 1)]
-"""The same by state: twice the row, plus the decision that is likely in it."""
+_SHARES = [row[0] for row in _PROBABILITIES for _ in (0, 1)]
+_AFTER = [state for row in _PROBABILITIES for state in (2 * row[1], 2 * row[2] + 1 - row[3])]
+"""The same by state: twice the row, plus 1 where the decision is not the likely one."""
 
 
-def encode(contexts: int, runs: Iterable[tuple[int, int, int]]) -> bytes:
+def encode(contexts: int, decisions: Iterable[int], counts: Iterable[int]) -> bytes:
     """Code decisions.
 
     Args:
         contexts: How many contexts there are, each of which adapts on its own.
-        runs: Decisions as (context, 0 or 1, how many times in a row).
+        decisions: Twice the context, and 0 or 1.
+        counts: How many times in a row each comes.
 
     Returns:
         The coded data, ended by the marker FF AC.
     """
     states = [0] * contexts
-    unlikely, after_likely, after_unlikely = _UNLIKELY, _AFTER_LIKELY, _AFTER_UNLIKELY
+    shares, after = _SHARES, _AFTER
     out = bytearray(1)  # the byte before the first one, which a carry never reaches
     interval, code, shifts = 0x8000, 0, 12
-    for context, decision, count in runs:
-        state = states[context]
-        while count:
-            share = unlikely[state]
-            if state & 1 == decision:
-                free = (interval - 0x8000) // share
+    for value, count in zip(decisions, counts, strict=True):
+        context, decision = value >> 1, value & 1
+        state = states[context] ^ decision
+        while True:
+            share = shares[state]
+            if state & 1:
+                count -= 1
+                interval -= share
+                code, interval = (code + share, interval) if interval < share else (code, share)
+            else:
+                free = (interval - 0x8000) // share if count > 1 else interval - share >= 0x8000
                 if free >= count:
                     interval -= count * share
                     code += count * share
@@ -56,27 +61,18 @@ def encode(contexts: int, runs: Iterable[tuple[int, int, int]]) -> bytes:
                 count -= free + 1
                 interval -= (free + 1) * share
                 code += free * share
-                if interval < share:
-                    interval = share
-                else:
-                    code += share
-                state = after_likely[state]
-            else:
-                count -= 1
-                interval -= share
-                if interval < share:
-                    code += share
-                else:
-                    interval = share
-                state = after_unlikely[state]
-            while interval < 0x8000:
-                step = min(16 - interval.bit_length(), shifts)
-                interval <<= step
-                code <<= step
-                shifts -= step
-                if not shifts:
-                    code, shifts = _byte_out(out, code)
-        states[context] = state
+                code, interval = (code, share) if interval < share else (code + share, interval)
+            state = after[state]
+            step = 16 - interval.bit_length()
+            interval <<= step
+            while step >= shifts:
+                step -= shifts
+                code, shifts = _byte_out(out, code << shifts)
+            code <<= step
+            shifts -= step
+            if not count:
+                break
+        states[context] = state ^ decision
     return _flushed(out, interval, code, shifts)
 
 

@@ -1,11 +1,13 @@
 import io
 from contextlib import closing
+from types import SimpleNamespace
 
 import numpy as np
 import pikepdf
 import pypdfium2
 import pytest
-from fontTools.cffLib import CFFFontSet
+from fontTools.cffLib import CFFFontSet, SubrsIndex
+from fontTools.misc.psCharStrings import T2CharString
 
 from mediamill.operations.documents import _cff
 
@@ -85,6 +87,27 @@ def test_names_given_to_codes_stay(done, sample, tmp_path):
     assert "Z" not in kept
 
 
+def test_fonts_without_subroutines_pack_better(sample):
+    data = program(sample("compact-named.pdf"))
+    table = _cff._table(data)
+    top = table.cff[0]
+    subroutines = SubrsIndex()
+    for name in top.charset:
+        whole = top.CharStrings[name]
+        whole.decompile()
+        subroutines.append(T2CharString(program=[*whole.program[-7:-1], "return"], private=top.Private))
+        if isinstance(whole.program[-2], str) and len(whole.program) > 20:
+            whole.program[-7:] = [len(subroutines) - 1 - 107, "callsubr", "endchar"]
+    top.Private.Subrs = subroutines
+    target = io.BytesIO()
+    table.cff.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
+    made, kept = _cff.cut(target.getvalue(), cids=set(), codes=set(range(97, 110)), names=set())
+    assert len(kept) == 13
+    assert not hasattr(font(made).Private, "Subrs")
+    alone = _cff.cut(data, cids=set(), codes=set(range(97, 110)), names=set())[0]
+    assert len(made) <= len(alone) + 8
+
+
 @pytest.mark.parametrize("reach", ["form", "drawn letters", "wrong data"])
 def test_fonts_stay_whole_where_their_use_is_not_known(done, sample, tmp_path, reach):
     source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
@@ -111,3 +134,14 @@ def test_a_glyph_that_would_come_out_otherwise_is_noticed(sample, monkeypatch):
     monkeypatch.setattr(_cff, "_drawn", lambda font, name: (whole(font, name), next(turns)))
     with pytest.raises(_cff.Unreadable):
         _cff.cut(data, **used)
+
+
+def test_a_font_stays_whole_where_code_0_is_shown_and_not_read(sample):
+    table = _cff._table(program(sample("compact-named.pdf")))
+    table.cff[0].Encoding = ["A", *[".notdef"] * 64, "A", "B", *[".notdef"] * 189]
+    table.cff[0].Encoding[65] = ".notdef"
+    target = io.BytesIO()
+    table.cff.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
+    assert _cff.cut(target.getvalue(), cids=set(), codes={66}, names=set())[1] == ["B"]
+    with pytest.raises(_cff.Unreadable):
+        _cff.cut(target.getvalue(), cids=set(), codes={0, 66}, names=set())

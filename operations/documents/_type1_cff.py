@@ -1,0 +1,100 @@
+"""Type 1 fonts told as compact ones (CFF), which take two thirds of the bytes: glyph by glyph, hints kept.
+
+Outlines and widths are read back by another interpreter than the one that told them, and have to be the same.
+"""
+
+from collections import Counter
+from typing import Any
+
+from mediamill.operations.documents import _cff, _cff_write, _type1, _type1_shapes
+from mediamill.operations.documents._type1 import Type1, Unreadable
+
+_CLOSE = 0.02
+"""Units in which points may differ: what a fraction loses as a fixed-point number."""
+
+
+def convert(data: bytes) -> bytes:
+    """Return a compact font with the glyphs, widths, hints and encoding of a Type 1 one.
+
+    Raises:
+        Unreadable: It cannot be read, or would not be the same.
+    """
+    wrong: tuple[type[Exception], ...] = (*_cff.damage(), _cff_write.TooMuch, ArithmeticError, RecursionError)
+    try:
+        font = _type1.read(data)
+        made = _compact(font)
+        if not _is_same(font, _cff.opened(made)):
+            raise Unreadable
+    except _cff.Unreadable as error:
+        raise Unreadable from error
+    except wrong as error:
+        raise Unreadable from error
+    return made
+
+
+def _compact(font: Type1) -> bytes:
+    from fontTools.misc.psCharStrings import T2CharString
+
+    told = {}
+    for name, code in font.glyphs.items():
+        told[name] = _type1_shapes.Teller(font)
+        told[name].follow(code)
+    widths = Counter(one.width for one in told.values())
+    usual = widths.most_common(1)[0][0]
+    nominal = round(sum(widths.elements()) / len(told))
+    strings = {}
+    for name, one in told.items():
+        width = [] if one.width == usual else [_type1_shapes.plain(one.width - nominal)]
+        string = T2CharString(program=[*width, *_type1_shapes.program(one)])
+        string.compile()
+        strings[name] = string.bytecode
+    private = {key: value if isinstance(value, list) else [value] for key, value in font.private.items()}
+    private |= {"defaultWidthX": [_type1_shapes.plain(usual)], "nominalWidthX": [nominal]}
+    codes = None if font.encoding is None else {
+        code: name for code, name in enumerate(_encoding(font)) if name != ".notdef"
+    }  # fmt: skip
+    return _cff_write.write(_cff_write.Font(font.name, strings, codes, font.matrix, font.box, private))
+
+
+def _encoding(font: Type1) -> list[str]:
+    return [name if name in font.glyphs else ".notdef" for name in font.encoding or []]
+
+
+def _is_same(font: Type1, made: Any) -> bool:
+    """Return whether glyphs have the same outlines and widths, and are found by the same names and codes."""
+    from fontTools.misc.psCharStrings import T1CharString
+
+    if set(made.charset) != set(font.glyphs) or list(made.FontMatrix) != list(font.matrix):
+        return False
+    if made.Encoding != ("StandardEncoding" if font.encoding is None else _encoding(font)):
+        return False
+    subroutines: list[Any] = []
+    subroutines += [T1CharString(code, subrs=subroutines) for code in font.subroutines]
+    for name, code in font.glyphs.items():
+        one, other = T1CharString(code, subrs=subroutines), made.CharStrings[name]
+        before, after = _points(one), _points(other)
+        if abs(one.width - other.width) > _CLOSE or [kind for kind, _ in before] != [kind for kind, _ in after]:
+            return False
+        pairs = zip(before, after, strict=True)
+        if any(abs(x - y) > _CLOSE for (_, a), (_, b) in pairs for x, y in zip(a, b, strict=True)):
+            return False
+    return True
+
+
+def _points(glyph: Any) -> list[tuple[str, list[float]]]:
+    """Return the steps of an outline that leave something on the page, and their coordinates."""
+    from fontTools.pens.recordingPen import RecordingPen
+
+    pen = RecordingPen()
+    glyph.draw(pen)
+    found = list[tuple[str, list[float]]]()
+    for kind, values in pen.value:
+        if kind == "addComponent":
+            found.append((f"{kind} {values[0]}", list(values[1])))
+        elif kind in ("moveTo", "lineTo", "curveTo"):
+            if kind == "moveTo" and found and found[-1][0] == kind:
+                found.pop()
+            found.append((kind, [value for point in values for value in point]))
+    if found and found[-1][0] == "moveTo":
+        found.pop()
+    return found
