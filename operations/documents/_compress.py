@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.contract import Context
-from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pixels, _streams
+from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pages, _pixels, _streams
 from mediamill.operations.documents._open import DocumentFacts, open_pdf
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
@@ -197,6 +197,7 @@ def _changed(
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
     _streams.repack(pdf, gone, ctx.check)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
+    _pages.share_boxes(pdf)
     images.deduplicated = first_copies + more_copies
     images.found += first_copies
     return images, fonts, coloured
