@@ -7,6 +7,8 @@ if TYPE_CHECKING:
 
 _BOXES = ("/MediaBox", "/CropBox")
 _LEVELS = 64
+_MANY = 5
+"""Pages from which on it pays; fewer only where their box is an object of its own."""
 
 
 def share_boxes(pdf: "pikepdf.Pdf") -> None:
@@ -24,6 +26,8 @@ def share_boxes(pdf: "pikepdf.Pdf") -> None:
     for key in _BOXES:
         found = [page.get(key) for page in pages]
         if not all(isinstance(box, pikepdf.Array) for box in found):
+            continue
+        if len(pages) < _MANY and not any(box.is_indirect for box in found):  # type: ignore[union-attr]
             continue
         texts = {box.unparse(resolved=True) for box in found}  # type: ignore[union-attr]
         if len(texts) == 1 and all(_hangs_on(page, root, key) for page in pages):

@@ -45,3 +45,18 @@ def test_a_box_that_all_pages_have_is_written_once(done, tmp_path):
     with pikepdf.open(output, inherit_page_attributes=False) as pdf:
         assert pdf.Root.Pages.MediaBox == pikepdf.Array([0, 0, 431, 631])
         assert not any({"/MediaBox", "/CropBox"} & set(page.keys()) for page in pdf.Root.Pages.Kids)
+
+
+def test_a_page_that_inherits_its_box_does_so_afterwards(done, tmp_path):
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    pdf = pikepdf.new()
+    pdf.add_blank_page(page_size=(431, 631))
+    pdf.pages[0].obj.Contents = pdf.make_stream(b"0 0 20 20 re f " * 40)
+    pdf.Root.Pages.MediaBox = pdf.pages[0].obj.MediaBox
+    del pdf.pages[0].obj.MediaBox
+    pdf.save(source)
+    done("pdf_compress", input=source, output=output, quality="lossless")
+    with pikepdf.open(output, inherit_page_attributes=False) as made:
+        assert made.Root.Pages.MediaBox == pikepdf.Array([0, 0, 431, 631])
+        assert not made.Root.Pages.MediaBox.is_indirect
+    assert boxes(output) == [([0, 0, 431, 631], [0, 0, 431, 631])]
