@@ -85,6 +85,9 @@ def _kept(font: Any, cids: set[int], codes: set[int], names: set[str]) -> set[st
             raise Unreadable
     else:
         wanted = {order[cid] for cid in cids if cid < len(order)} | names
+        own = getattr(font, "Encoding", None)
+        if 0 in codes and isinstance(own, list) and own[0] == _NOTDEF:
+            raise Unreadable  # fontTools passes over code 0, whatever it stands for
         wanted |= {table[code] for table in _encodings(font) for code in codes if code < len(table)}
     return {_NOTDEF, *(name for name in order if name in wanted)}
 

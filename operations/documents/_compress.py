@@ -1,12 +1,13 @@
 """The course of making a document smaller: change, save, prove; and step back where the proof fails."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from mediamill.operations.contract import Context
-from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pixels, _streams
+from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pages, _pixels, _streams
 from mediamill.operations.documents._open import DocumentFacts, open_pdf
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
@@ -118,9 +119,12 @@ def compress(
         return _untouched(data, facts, pictures, facts.signed)
     if facts.repaired:  # by one reader in its way: whether others see the same is not to be taken for granted
         settings = replace(settings, verify="all")
-    first = attempt = _attempt(pdf, facts, data, password, settings, ctx)
-    if attempt.verdict.reason and settings.lossy:
-        careful = _careful(settings)
+    attempt = _attempt(pdf, facts, data, password, settings, ctx)
+    kept: dict[str, str] = {}
+    for what, careful in _more_careful(settings):
+        if not attempt.verdict.reason or (what == "fonts_kept" and not attempt.data):
+            break
+        kept[what] = attempt.verdict.reason
         with open_pdf(data, password) as again:
             attempt = _attempt(again, facts, data, password, careful, ctx)
     if attempt.verdict.reason:
@@ -132,13 +136,18 @@ def compress(
     metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
     if attempt.coloured:
         metadata["colours_kept"] = attempt.coloured
-    if first.verdict.reason:
-        metadata["pictures_kept"] = first.verdict.reason
+    metadata.update(kept)
     return Made(attempt.data, metadata)
 
 
-def _careful(settings: Settings) -> Settings:
-    return replace(settings, lossy=False, dpi=0, quality=0, tolerance=GREY if settings.grayscale else EXACT)
+def _more_careful(settings: Settings) -> Iterator[tuple[str, Settings]]:
+    """Yield what is tried where the proof fails: pictures stay what they were, then fonts, too."""
+    if settings.lossy:
+        tolerance = GREY if settings.grayscale else EXACT
+        settings = replace(settings, lossy=False, dpi=0, quality=0, tolerance=tolerance)
+        yield "pictures_kept", settings
+    if settings.subset_fonts:
+        yield "fonts_kept", replace(settings, subset_fonts=False)
 
 
 def _attempt(
@@ -190,6 +199,7 @@ def _changed(
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
     _streams.repack(pdf, gone, ctx.check)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
+    _pages.share_boxes(pdf)
     images.deduplicated = first_copies + more_copies
     images.found += first_copies
     return images, fonts, coloured

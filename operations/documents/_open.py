@@ -24,6 +24,9 @@ MAX_DECODED_BYTES = 512 << 20
 
 _TOO_MUCH = "memory limit exceeded"
 _ASKED_AT_MOST = 3
+_OTHER_HANDLER = "unsupported encryption filter"
+"""What qpdf says of documents that no password opens."""
+
 _SIGNATURE = b"/ByteRange"
 _FIELD_LEVELS = 64
 _APPEND_ONLY = 2
@@ -98,6 +101,7 @@ def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
 
     Raises:
         PasswordRequired: It is encrypted and this is not its password.
+        UnsupportedFormat: It is encrypted, but not by a password.
         CorruptInput: It cannot be read, or has no pages.
         LimitExceeded: It has more objects than can be dealt with.
     """
@@ -119,6 +123,12 @@ def _opened(data: bytes, password: str) -> tuple["pikepdf.Pdf", bool]:
         given = "The password does not open it." if password else "The job gives no password."
         raise PasswordRequired(f"The document is encrypted. {given}", field="password") from None
     except (pikepdf.PdfError, RuntimeError, ValueError, RecursionError) as error:
+        if _OTHER_HANDLER in str(error):
+            raise UnsupportedFormat(
+                "The PDF is encrypted by other means than a password, such as its readers' certificates.",
+                field="input",
+                expected="a document without encryption, or with a password",
+            ) from None
         raise CorruptInput("The PDF is damaged or cut short.", field="input", detail=str(error)) from None
     warnings = pdf.get_warnings()
     if any(_TOO_MUCH in warning for warning in warnings):

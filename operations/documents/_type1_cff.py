@@ -3,18 +3,14 @@
 Outlines and widths are read back by another interpreter than the one that told them, and have to be the same.
 """
 
-import io
 from collections import Counter
-from types import SimpleNamespace
 from typing import Any
 
-from mediamill.operations.documents import _cff, _type1, _type1_shapes
+from mediamill.operations.documents import _cff, _cff_write, _type1, _type1_shapes
 from mediamill.operations.documents._type1 import Type1, Unreadable
 
 _CLOSE = 0.02
 """Units in which points may differ: what a fraction loses as a fixed-point number."""
-
-_SINGLE = ("StdHW", "StdVW")
 
 
 def convert(data: bytes) -> bytes:
@@ -23,7 +19,7 @@ def convert(data: bytes) -> bytes:
     Raises:
         Unreadable: It cannot be read, or would not be the same.
     """
-    wrong: tuple[type[Exception], ...] = (*_cff.damage(), ArithmeticError, RecursionError)
+    wrong: tuple[type[Exception], ...] = (*_cff.damage(), _cff_write.TooMuch, ArithmeticError, RecursionError)
     try:
         font = _type1.read(data)
         made = _compact(font)
@@ -37,7 +33,6 @@ def convert(data: bytes) -> bytes:
 
 
 def _compact(font: Type1) -> bytes:
-    from fontTools.fontBuilder import FontBuilder
     from fontTools.misc.psCharStrings import T2CharString
 
     told = {}
@@ -50,28 +45,15 @@ def _compact(font: Type1) -> bytes:
     strings = {}
     for name, one in told.items():
         width = [] if one.width == usual else [_type1_shapes.plain(one.width - nominal)]
-        strings[name] = T2CharString(program=[*width, *_type1_shapes.program(one)])
-    builder = FontBuilder(1000, isTTF=False)
-    # Glyphs without a code come last: before others, they would be given one.
-    coded = [name for name in dict.fromkeys(font.encoding or []) if name in font.glyphs]
-    order = list(dict.fromkeys([".notdef", *coded, *font.glyphs]))
-    builder.setupGlyphOrder(order)
-    private = {key: _single(key, value) for key, value in font.private.items()}
-    widths_said = {"defaultWidthX": _type1_shapes.plain(usual), "nominalWidthX": nominal}
-    builder.setupCFF(font.name, {}, {name: strings[name] for name in order}, {**private, **widths_said})
-    fonts: Any = builder.font["CFF "].cff
-    top = fonts[0]
-    top.FontMatrix, top.FontBBox = font.matrix, font.box
-    top.Encoding = "StandardEncoding" if font.encoding is None else _encoding(font)
-    target = io.BytesIO()
-    fonts.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
-    return target.getvalue()
-
-
-def _single(key: str, value: Any) -> Any:
-    if key in _SINGLE and isinstance(value, list):
-        (value,) = value
-    return value
+        string = T2CharString(program=[*width, *_type1_shapes.program(one)])
+        string.compile()
+        strings[name] = string.bytecode
+    private = {key: value if isinstance(value, list) else [value] for key, value in font.private.items()}
+    private |= {"defaultWidthX": [_type1_shapes.plain(usual)], "nominalWidthX": [nominal]}
+    codes = None if font.encoding is None else {
+        code: name for code, name in enumerate(_encoding(font)) if name != ".notdef"
+    }  # fmt: skip
+    return _cff_write.write(_cff_write.Font(font.name, strings, codes, font.matrix, font.box, private))
 
 
 def _encoding(font: Type1) -> list[str]:

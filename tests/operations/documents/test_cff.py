@@ -134,3 +134,14 @@ def test_a_glyph_that_would_come_out_otherwise_is_noticed(sample, monkeypatch):
     monkeypatch.setattr(_cff, "_drawn", lambda font, name: (whole(font, name), next(turns)))
     with pytest.raises(_cff.Unreadable):
         _cff.cut(data, **used)
+
+
+def test_a_font_stays_whole_where_code_0_is_shown_and_not_read(sample):
+    table = _cff._table(program(sample("compact-named.pdf")))
+    table.cff[0].Encoding = ["A", *[".notdef"] * 64, "A", "B", *[".notdef"] * 189]
+    table.cff[0].Encoding[65] = ".notdef"
+    target = io.BytesIO()
+    table.cff.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
+    assert _cff.cut(target.getvalue(), cids=set(), codes={66}, names=set())[1] == ["B"]
+    with pytest.raises(_cff.Unreadable):
+        _cff.cut(target.getvalue(), cids=set(), codes={0, 66}, names=set())

@@ -209,6 +209,14 @@ def test_no_password_and_a_wrong_one_are_said(code, sample, tmp_path, password):
     assert code("pdf_compress", input=sample("locked.pdf"), output=tmp_path / "a.pdf", **fields) == "password_required"
 
 
+def test_what_no_password_opens_is_not_called_damaged(code, sample, tmp_path):
+    source = tmp_path / "a.pdf"
+    data = sample("locked.pdf").read_bytes()
+    assert b"/Filter /Standard" in data
+    source.write_bytes(data.replace(b"/Filter /Standard", b"/Filter /Entrusts"))
+    assert code("pdf_compress", input=source, output=tmp_path / "b.pdf") == "unsupported_format"
+
+
 @pytest.mark.parametrize(
     ("name", "password"), [("locked.pdf", "user"), ("locked.pdf", "owner"), ("locked-owner.pdf", "")]
 )

@@ -8,6 +8,7 @@ import pytest
 from fontTools.cffLib import CFFFontSet
 from fontTools.pens.basePen import NullPen
 
+from fixtures.samples.documents_type1 import type1
 from mediamill.operations.documents import _type1, _type1_cff, _type1_shapes
 
 NAMES = ["type1.pdf", "type1-unnamed.pdf"]
@@ -143,3 +144,40 @@ def test_damaged_programs_are_unreadable_and_nothing_worse(sample):
             top(_type1_cff.convert(bytes(wrong)))
         except _type1.Unreadable:
             continue
+
+
+@pytest.mark.parametrize("quality", ["lossless", "medium"])
+def test_fonts_stay_what_they_are_where_pages_would_look_otherwise(done, sample, tmp_path, monkeypatch, quality):
+    output = tmp_path / "out.pdf"
+    right = _type1_shapes.program
+    monkeypatch.setattr(
+        _type1_shapes,
+        "program",
+        lambda told: [*right(told)[:-1], 0, 0, "rmoveto", 400, 900, 300, -900, "rlineto", "endchar"],
+    )
+    monkeypatch.setattr(_type1_cff, "_is_same", lambda *given: True)
+    metadata = done("pdf_compress", input=sample("type1.pdf"), output=output, quality=quality).metadata
+    assert metadata["fonts_kept"]
+    assert metadata["saved"]["fonts"] == 0
+    assert np.array_equal(seen(sample("type1.pdf"))[0], seen(output)[0])
+
+
+def test_glyphs_of_code_0_and_of_several_codes_are_found(done, sample, tmp_path):
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    data = type1("dup 0 /flexed put dup 1 /flexed put dup 2 /hinted put dup 3 /hinted put dup 4 /accented put")
+    with pikepdf.open(sample("type1-unnamed.pdf")) as pdf:
+        descriptor(pdf).FontFile.write(data)
+        content = pdf.pages[0].obj.Contents
+        content.write(content.read_bytes().replace(b"\\001\\002\\003", b"\\000\\001\\002\\003\\004"))
+        pdf.save(source)
+    assert b"\\000\\001" in content_of(source)
+    done("pdf_compress", input=source, output=output, quality="lossless", verify="all")
+    with pikepdf.open(output) as pdf:
+        made = top(descriptor(pdf).FontFile3.read_bytes())
+    assert made.Encoding[:5] == ["flexed", "flexed", "hinted", "hinted", "accented"]
+    assert np.array_equal(seen(source)[0], seen(output)[0])
+
+
+def content_of(path):
+    with pikepdf.open(path) as pdf:
+        return pdf.pages[0].obj.Contents.read_bytes()

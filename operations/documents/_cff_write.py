@@ -1,0 +1,159 @@
+"""Compact fonts (CFF, Technical Note 5176) written: also what fontTools does not write, a glyph under several codes."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+Number = int | float
+
+_PRIVATE = {
+    "BlueValues": (6, True), "OtherBlues": (7, True), "FamilyBlues": (8, True), "FamilyOtherBlues": (9, True),
+    "BlueScale": (0x0C09, False), "BlueShift": (0x0C0A, False), "BlueFuzz": (0x0C0B, False), "StdHW": (10, False),
+    "StdVW": (11, False), "StemSnapH": (0x0C0C, True), "StemSnapV": (0x0C0D, True), "ForceBold": (0x0C0E, False),
+    "LanguageGroup": (0x0C11, False), "ExpansionFactor": (0x0C12, False), "defaultWidthX": (20, False),
+    "nominalWidthX": (21, False),
+}  # fmt: skip
+"""What a font says about hints and widths: the operator, and whether its values are written as differences."""
+
+_STRINGS = 391
+"""How many strings are known without being written."""
+
+_MILLIMETRE = [0.001, 0, 0, 0.001, 0, 0]
+
+
+class TooMuch(Exception):
+    """A font has more than can be written."""
+
+
+class Font(Struct, frozen=True):
+    """A font to be written.
+
+    Attributes:
+        name: Its name.
+        glyphs: The programs of its glyphs by name, `.notdef` among them.
+        encoding: The names of the glyphs that codes stand for; None for the standard encoding.
+        matrix: From its units to those of text.
+        box: What all glyphs keep within.
+        private: What it says about hints and widths.
+    """
+
+    name: str
+    glyphs: dict[str, bytes]
+    encoding: dict[int, str] | None
+    matrix: Sequence[Number]
+    box: Sequence[Number]
+    private: dict[str, list[Number]]
+
+
+def write(font: Font) -> bytes:
+    """Return a font as a file.
+
+    Raises:
+        TooMuch: It has more codes than can be written.
+    """
+    # Glyphs without a code come last: before others, they would be given one.
+    encoded = [name for code, name in sorted((font.encoding or {}).items()) if code and name in font.glyphs]
+    order = list(dict.fromkeys([".notdef", *encoded, *font.glyphs]))
+    strings = _Strings()
+    charset = b"\0" + b"".join(strings.number(name).to_bytes(2, "big") for name in order[1:])
+    encoding = b"" if font.encoding is None else _encoding(order, font.encoding, strings)
+    charstrings, private = _index([font.glyphs[name] for name in order]), _private(font.private)
+    before = b"\1\0\4\2" + _index([font.name.encode("latin-1", "replace")])
+    after = strings.index() + _index([])
+    # Offsets are written in as many bytes wherever they point to.
+    start = len(before) + len(_index([_top(font, 0, 0, 0, 0, 0)])) + len(after)
+    codes, drawn = start + len(charset), start + len(charset) + len(encoding)
+    top = _top(font, start, codes, drawn, drawn + len(charstrings), len(private))
+    return before + _index([top]) + after + charset + encoding + charstrings + private
+
+
+def _top(font: Font, charset: int, encoding: int, charstrings: int, private: int, length: int) -> bytes:
+    found = b"".join(map(_number, font.box)) + b"\5"
+    if list(font.matrix) != _MILLIMETRE:
+        found += b"".join(map(_number, font.matrix)) + b"\x0c\7"
+    if font.encoding is not None:
+        found += _offset(encoding) + b"\x10"
+    found += _offset(charset) + b"\x0f" + _offset(charstrings) + b"\x11"
+    return found + _offset(length) + _offset(private) + b"\x12"
+
+
+def _offset(value: int) -> bytes:
+    return b"\x1d" + value.to_bytes(4, "big")
+
+
+def _number(value: Number) -> bytes:
+    """Return a number as dictionaries write it."""
+    whole = int(value)
+    if whole != value:
+        text = f"{value:.9g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+        digits = "".join({".": "a", "-": "e"}.get(one, one) for one in text.replace("e-", "c").replace("e", "b"))
+        return b"\x1e" + bytes.fromhex(digits + "f" * (2 - len(digits) % 2))
+    if -107 <= whole <= 107:
+        return bytes([whole + 139])
+    if 108 <= abs(whole) <= 1131:
+        rest = abs(whole) - 108
+        return bytes([(247 if whole > 0 else 251) + rest // 256, rest % 256])
+    if -32768 <= whole <= 32767:
+        return b"\x1c" + whole.to_bytes(2, "big", signed=True)
+    return b"\x1d" + whole.to_bytes(4, "big", signed=True)
+
+
+class _Strings:
+    def __init__(self) -> None:
+        from fontTools.cffLib import cffStandardStrings
+
+        self._known = {name: number for number, name in enumerate(cffStandardStrings)}
+        self._own: list[str] = []
+
+    def number(self, name: str) -> int:
+        if name not in self._known:
+            self._known[name] = _STRINGS + len(self._own)
+            self._own.append(name)
+        return self._known[name]
+
+    def index(self) -> bytes:
+        return _index([name.encode("latin-1", "replace") for name in self._own])
+
+
+def _index(items: Sequence[bytes]) -> bytes:
+    if not items:
+        return b"\0\0"
+    ends = [1]
+    for item in items:
+        ends.append(ends[-1] + len(item))
+    size = (ends[-1].bit_length() + 7) // 8
+    places = b"".join(end.to_bytes(size, "big") for end in ends)
+    return len(items).to_bytes(2, "big") + bytes([size]) + places + b"".join(items)
+
+
+def _encoding(order: list[str], encoding: dict[int, str], strings: _Strings) -> bytes:
+    """Return which codes stand for which glyphs: one for each in their order, and then those that have others, too.
+
+    Code 0 is among the latter, because some readers take it for none in the former.
+    """
+    first: dict[str, int] = {}
+    more: list[tuple[int, str]] = []
+    for code, name in sorted(encoding.items()):
+        if name not in order[1:]:
+            continue
+        if not code or first.setdefault(name, code) != code:
+            more.append((code, name))
+    codes = [first[name] for name in order[1:] if name in first]
+    if len(codes) > 255 or len(more) > 255:
+        raise TooMuch
+    found = bytes([0x80 if more else 0, len(codes), *codes])
+    if more:
+        found += bytes([len(more)])
+        found += b"".join(bytes([code]) + strings.number(name).to_bytes(2, "big") for code, name in more)
+    return found
+
+
+def _private(values: dict[str, list[Number]]) -> bytes:
+    found = b""
+    for key, (operator, differences) in _PRIVATE.items():
+        numbers = values.get(key, [])
+        if differences:
+            numbers = [one - other for one, other in zip(numbers, [0, *numbers], strict=False)]
+        if numbers:
+            found += b"".join(map(_number, numbers)) + operator.to_bytes(1 + (operator > 255), "big")
+    return found
