@@ -22,7 +22,7 @@ COPIES = 5
 
 EXACT = Tolerance()
 
-GREY = Tolerance(0.94, 12.0)
+GREY = Tolerance(0.94, 12.0, 12.0)
 """How far greys may be from those of the colours they stand for, where nothing else may be lost."""
 
 
@@ -31,7 +31,7 @@ class Preset(Struct, frozen=True):
 
     Attributes:
         dpi: Their resolution on the page; those of less stay as they are.
-        quality: JPEG's, 1..100.
+        quality: The plain JPEG's they are no less like the original than, 1..100.
         tolerance: How far pages may then differ.
     """
 
@@ -41,9 +41,9 @@ class Preset(Struct, frozen=True):
 
 
 PRESETS = {
-    "low": Preset(72, 52, Tolerance(0.75, 64.0, 72)),
-    "medium": Preset(150, 65, Tolerance(0.85, 48.0, 100)),
-    "high": Preset(220, 82, Tolerance(0.92, 40.0)),
+    "low": Preset(72, 52, Tolerance(0.75, 64.0, 24.0, 72)),
+    "medium": Preset(150, 60, Tolerance(0.85, 32.0, 12.0, 100)),
+    "high": Preset(220, 82, Tolerance(0.92, 28.0, 10.0)),
 }
 
 

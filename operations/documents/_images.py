@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from mediamill.operations.contract import Context, Limits
 from mediamill.operations.documents import _candidates, _filters
 from mediamill.operations.documents._candidates import Coded, Task
+from mediamill.operations.documents._colours import COMPONENTS
 from mediamill.operations.documents._streams import written_bytes
 from mediamill.operations.documents._walk import Unreadable, Walk
 from mediamill.operations.images._vips import vips
@@ -35,16 +36,6 @@ _HEARTBEAT = 0.1
 
 _BYTES_PER_PIXEL = 16
 _MAX_JBIG2_PIXELS = 60_000_000
-_SPACES = {
-    "/DeviceGray": 1,
-    "/CalGray": 1,
-    "/DeviceRGB": 3,
-    "/CalRGB": 3,
-    "/G": 1,
-    "/RGB": 3,
-    "/DeviceCMYK": 4,
-    "/CMYK": 4,
-}
 
 
 class Wish(Struct, frozen=True):
@@ -299,7 +290,7 @@ def _space(value: Any) -> _Space | None:
     import pikepdf
 
     if isinstance(value, pikepdf.Name):
-        known = _SPACES.get(str(value))
+        known = COMPONENTS.get(str(value))
         return _Space(known, plain_rgb=value == pikepdf.Name.DeviceRGB) if known else None
     if not isinstance(value, pikepdf.Array) or not len(value):
         return None
@@ -309,7 +300,7 @@ def _space(value: Any) -> _Space | None:
         return _Space(components) if components in (1, 3, 4) else None
     if kind == "/Indexed":
         return _indexed(value)
-    return _Space(_SPACES[kind]) if kind in _SPACES else None
+    return _Space(COMPONENTS[kind]) if kind in COMPONENTS else None
 
 
 def _indexed(value: Any) -> _Space | None:
