@@ -9,6 +9,7 @@ are: a third smaller than the pixels kept, and a third larger.
 import io
 import math
 from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents._likeness import Likeness, luma_of
@@ -39,6 +40,9 @@ _FIRST, _SLOPE, _TRIES, _STEP = 10, -0.018, 4, 1
 _SHARP = 0.5
 """Part of what a plain JPEG loses, which a smaller one may lose before it is coded."""
 
+_BILINEAR = 2
+"""Pillow's number of the filter that reduces plainly, and that pages are looked at by."""
+
 _UNSEEN = 0.002
 """What nobody sees the loss of."""
 
@@ -57,20 +61,18 @@ class Aim:
             quality: Of the plain JPEG that is to be equalled.
         """
         self._quality, self._whole = quality, (original.width, original.height)
-        self._source, self._size = _sample(original, size)
+        self._source, self._size, self._grid = _sample(original, size)
         reduced = self._size != self._source.size
         scales = (_COARSE, min(_FINE, self._source.width / self._size[0]) if reduced else 1.0)
-        self._views = [(round(self._size[0] * scale), round(self._size[1] * scale)) for scale in scales]
-        self._likeness = [Likeness(luma_of(_resized(self._source, view))) for view in self._views]
-        self._allowed = self._lost(_plain(self._source, self._size, quality))
+        self._views = [self._scaled(self._size, (scale, scale)) for scale in scales]
+        self._likeness = [Likeness(luma_of(self._resized(self._source, view))) for view in self._views]
+        self._allowed = self._lost(_written(self._resized(self._source, self._size), quality))
 
     def jpeg_quality(self) -> int:
         """Return the least quality, of the encoder used here, that keeps what is to be kept."""
         from PIL import Image
 
-        picture = self._source
-        if self._size != picture.size:
-            picture = picture.resize(self._size, Image.Resampling.LANCZOS)
+        picture = self._resized(self._source, self._size, Image.Resampling.LANCZOS)
         pixels = vips().Image.new_from_array(luma_of(picture), interpretation="b-w")
 
         def excess(quality: int) -> float:
@@ -82,17 +84,40 @@ class Aim:
         """Return whether a smaller size would keep nearly all that a plain JPEG of the picture's own does."""
         from PIL import Image
 
-        scales = (side / whole for side, whole in zip(size, self._whole, strict=True))
-        smaller = tuple(max(1, round(side * scale)) for side, scale in zip(self._source.size, scales, strict=True))
-        return self._excess(self._source.resize(smaller, Image.Resampling.LANCZOS)) < _SHARP
+        smaller = self._scaled(self._source.size, (size[0] / self._whole[0], size[1] / self._whole[1]))
+        return self._excess(self._resized(self._source, smaller, Image.Resampling.LANCZOS)) < _SHARP
 
     def _excess(self, picture: Any) -> float:
         """Return what is lost, as part of what may be."""
         return max(one / max(most, _UNSEEN) for one, most in zip(self._lost(picture), self._allowed, strict=True))
 
     def _lost(self, picture: Any) -> list[float]:
-        seen = (luma_of(_resized(picture, view)) for view in self._views)
+        seen = (luma_of(self._resized(picture, view)) for view in self._views)
         return [one.lost(luma)[0] for one, luma in zip(self._likeness, seen, strict=True)]
+
+    def _scaled(self, size: Size, scales: tuple[float, float]) -> Size:
+        """Return about a part of a size, of which each tile has whole pixels."""
+        across, down = (
+            tiles * max(1, round(side / tiles * scale))
+            for tiles, side, scale in zip(self._grid, size, scales, strict=True)
+        )
+        return across, down
+
+    def _resized(self, picture: Any, size: Size, kernel: int = _BILINEAR) -> Any:
+        """Return a picture in another size, tile by tile: between them are edges that are not its own."""
+        from PIL import Image
+
+        if picture.size == size:
+            return picture
+        columns, rows = self._grid
+        width, height = picture.width // columns, picture.height // rows
+        across, down = size[0] // columns, size[1] // rows
+        made = Image.new("L", size)
+        for column, row in product(range(columns), range(rows)):
+            left, top = column * width, row * height
+            tile = picture.crop((left, top, left + width, top + height)).convert("L")
+            made.paste(tile.resize((across, down), Image.Resampling(kernel)), (column * across, row * down))
+        return made
 
 
 def applies(image: "pyvips.Image", size: Size) -> bool:
@@ -124,13 +149,14 @@ def _slope(tried: list[tuple[int, float]]) -> float:
     return min(_SLOPE / 4, (less - lost) / (other - one)) if one != other else _SLOPE
 
 
-def _sample(original: "pyvips.Image", size: Size) -> tuple[Any, Size]:
-    """Return a picture's luma, or some of its tiles side by side; and the size they are reduced to."""
+def _sample(original: "pyvips.Image", size: Size) -> tuple[Any, Size, Size]:
+    """Return a picture's luma, or some of its tiles side by side; the size it is reduced to; columns and rows."""
     from PIL import Image
 
     across, down = original.width / size[0], original.height / size[1]
     columns = min(math.isqrt(_TILES), size[0] // _TILE)
     rows = min(_TILES // columns, size[1] // _TILE) if columns else 0
+    grid = (1, 1)
     if size[0] * size[1] > _WHOLE and rows:
         width, height = round(_TILE * across), round(_TILE * down)
         tiles = [
@@ -139,9 +165,10 @@ def _sample(original: "pyvips.Image", size: Size) -> tuple[Any, Size]:
             for left in _spread(original.width - width, columns)
         ]
         original = vips().Image.arrayjoin(tiles, across=columns)
-        size = columns * _TILE, rows * _TILE
+        grid, size = (columns, rows), (columns * _TILE, rows * _TILE)
     pixels = original.numpy()
-    return Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and original.bands == 1 else pixels).convert("L"), size
+    picture = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and original.bands == 1 else pixels).convert("L")
+    return picture, size, grid
 
 
 def _spread(room: int, count: int) -> list[int]:
@@ -149,18 +176,10 @@ def _spread(room: int, count: int) -> list[int]:
     return [room * (2 * index + 1) // (2 * count) for index in range(count)]
 
 
-def _resized(picture: Any, size: Size) -> Any:
-    from PIL import Image
-
-    return picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR)
-
-
-def _plain(picture: Any, size: Size, quality: int) -> Any:
-    from PIL import Image
-
-    reduced = picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR)
+def _written(picture: Any, quality: int) -> Any:
+    """Return what a plain encoder makes of a picture."""
     target = io.BytesIO()
-    reduced.save(target, "JPEG", quality=quality)
+    picture.save(target, "JPEG", quality=quality)
     return _opened(target.getvalue())
 
 

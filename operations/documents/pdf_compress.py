@@ -40,7 +40,10 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
         Annotated[int, Meta(ge=36, le=2400, description="Resolution of pictures, in place of the preset's.")] | None
     ) = None
     image_quality: (
-        Annotated[int, Meta(ge=1, le=100, description="JPEG quality of pictures, in place of the preset's.")] | None
+        Annotated[
+            int, Meta(ge=1, le=100, description="JPEG quality pictures look no worse than, in place of the preset's.")
+        ]
+        | None
     ) = None
     grayscale: Annotated[
         bool,
