@@ -30,8 +30,9 @@ _WHOLE = 300_000
 _LEAST = 48
 """Side below which a picture has too few blocks to be judged by."""
 
-_LOWER, _HIGHER = 20, 10
-"""How far from the quality asked for another one may be: with less, blocks show, whatever a mean says."""
+_FLOOR, _LOWER, _HIGHER = 48, 20, 10
+"""The quality below which none is chosen that was not asked for, as blocks show then, whatever a mean says; and how far
+from the one asked for another may be."""
 
 _COARSE, _FINE = 2 / 3, 4 / 3
 _FIRST, _SLOPE, _TRIES, _STEP = 10, -0.018, 4, 1
@@ -78,7 +79,12 @@ class Aim:
         def excess(quality: int) -> float:
             return self._excess(_opened(pixels.jpegsave_buffer(Q=quality, **JPEG)))
 
-        return _least(excess, max(1, self._quality - _LOWER), min(100, self._quality + _HIGHER), self._quality - _FIRST)
+        return _least(
+            excess,
+            max(self._quality - _LOWER, min(self._quality, _FLOOR)),
+            min(100, self._quality + _HIGHER),
+            self._quality - _FIRST,
+        )
 
     def stands(self, size: Size) -> bool:
         """Return whether a smaller size would keep nearly all that a plain JPEG of the picture's own does."""

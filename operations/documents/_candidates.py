@@ -33,9 +33,6 @@ _CERTAIN, _HOPELESS = 0.5, 0.25
 """Parts of a picture's size that coding without loss does not get down to: of one with more pixels than are wanted,
 and of any."""
 
-_SPARED = 1.5
-"""How many times the resolution wanted a picture may have that stays as large as it is where less would show."""
-
 _FLAT = 0.12
 """Different colours per pixel, below which a picture may be a drawing."""
 
@@ -62,7 +59,8 @@ class Task(Struct, frozen=True, kw_only=True):
         components: Per pixel, as stored.
         palette: What its samples stand for, 3 or 1 bytes each, where they are indices.
         size: What it is to be resampled to, None where it is not.
-        quality: JPEG's; 0 where nothing may be lost.
+        spared: How many times as many pixels a side it may keep where fewer would show.
+        quality: That of a plain JPEG it is to equal; 0 where nothing may be lost.
         may_be_grey: Whether three equal channels may become one.
         may_be_indexed: Whether a palette may stand for its colours.
         bilevel: Whether JBIG2 may code it.
@@ -78,6 +76,7 @@ class Task(Struct, frozen=True, kw_only=True):
     components: int
     palette: bytes | None = None
     size: tuple[int, int] | None = None
+    spared: float = 1.0
     quality: int = 0
     may_be_grey: bool = False
     may_be_indexed: bool = False
@@ -274,7 +273,7 @@ def _aimed(image: "pyvips.Image", task: Task) -> tuple[tuple[int, int], int]:
     size = task.size or whole
     if not _aim.applies(image, size):
         return size, task.quality
-    if size[0] * _SPARED >= task.width and size[1] * _SPARED >= task.height and size != whole:
+    if size[0] * task.spared >= task.width and size[1] * task.spared >= task.height and size != whole:
         aim = _aim.Aim(image, whole, task.quality)
         if not aim.stands(size):
             return whole, aim.jpeg_quality()

@@ -43,7 +43,8 @@ class Wish(Struct, frozen=True):
 
     Attributes:
         dpi: Their resolution on the page.
-        quality: JPEG's.
+        quality: That of plain JPEGs they are to equal.
+        spared: How many times that resolution they may keep where less would show.
         lossy: Whether they may lose anything.
         grey: Whether those of equal channels may become grey.
         wavelet: Whether photos may become JPEG 2000.
@@ -54,6 +55,7 @@ class Wish(Struct, frozen=True):
     lossy: bool
     grey: bool = True
     wavelet: bool = True
+    spared: float = 1.0
 
 
 class Report(Struct):
@@ -254,6 +256,7 @@ def _task(
         components=1 if space.palette is not None else space.components,
         palette=space.palette,
         size=_wanted(width, height, painted, wish.dpi) if lossy else None,
+        spared=wish.spared,
         quality=wish.quality if lossy else 0,
         may_be_grey=space.plain_rgb and wish.grey and "/SMask" not in image,
         may_be_indexed=not tied and "/Decode" not in image,

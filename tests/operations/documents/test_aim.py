@@ -119,6 +119,13 @@ def test_pictures_of_few_pixels_more_lose_them_where_that_does_not_show(done, tm
     assert metadata["output_bytes"] < metadata["input_bytes"]
 
 
+def test_a_resolution_that_is_given_is_kept_to(done, tmp_path):
+    source, output = document(tmp_path / "in.pdf", page_of_lines(), 200), tmp_path / "out.pdf"
+    done("pdf_compress", input=source, output=output, image_dpi=150)
+    with pikepdf.open(output) as pdf:
+        assert pdf.pages[0].obj.Resources.XObject.I.Width == 600
+
+
 def patched(image, side, by):
     """Return a picture of which a part has become evenly another shade."""
     left, top = image.width // 2, image.height // 3
