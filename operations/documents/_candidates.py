@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from mediamill.operations.documents import _cmyk, _filters, _jbig2, _wavelet
+from mediamill.operations.documents import _aim, _cmyk, _filters, _jbig2, _wavelet
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _GREY_SPREAD = 4
 """How far apart the channels of a picture may be that is taken for grey: what JPEG makes of grey."""
 
 _WORTH = 0.9
-"""A picture that is not made smaller in pixels is coded with loss again only for this part of its size."""
+"""A picture that keeps its pixels is coded with loss again only for this part of its size."""
 
 _CERTAIN, _HOPELESS = 0.5, 0.25
 """Parts of a picture's size that coding without loss does not get down to: of one with more pixels than are wanted,
@@ -59,7 +59,8 @@ class Task(Struct, frozen=True, kw_only=True):
         components: Per pixel, as stored.
         palette: What its samples stand for, 3 or 1 bytes each, where they are indices.
         size: What it is to be resampled to, None where it is not.
-        quality: JPEG's; 0 where nothing may be lost.
+        spared: How many times as many pixels a side it may keep where fewer would show.
+        quality: That of a plain JPEG it is to equal; 0 where nothing may be lost.
         may_be_grey: Whether three equal channels may become one.
         may_be_indexed: Whether a palette may stand for its colours.
         bilevel: Whether JBIG2 may code it.
@@ -75,6 +76,7 @@ class Task(Struct, frozen=True, kw_only=True):
     components: int
     palette: bytes | None = None
     size: tuple[int, int] | None = None
+    spared: float = 1.0
     quality: int = 0
     may_be_grey: bool = False
     may_be_indexed: bool = False
@@ -247,21 +249,35 @@ def _resampled(task: Task) -> Coded | None:
     image = _decoded(task)
     if image is None:
         return None
-    if task.size is not None:
-        across, down = task.size[0] / image.width, task.size[1] / image.height
-        image = image.resize(across, vscale=down, kernel="lanczos3").copy_memory()
     space = "base" if task.palette is not None else ""
     if task.may_be_grey and image.bands == 3 and _is_grey(image):
         image, space = image[1].copy_memory(), "grey"
-    photo = _jpeg(image, task.quality, space)
+    size, quality = _aimed(image, task)
+    if size != (image.width, image.height):
+        across, down = size[0] / image.width, size[1] / image.height
+        image = image.resize(across, vscale=down, kernel="lanczos3").copy_memory()
+    photo = _jpeg(image, quality, space)
     found = _smaller(photo, _drawing(image, space, len(photo.data)))
-    if found is photo and task.size is None and len(photo.data) > _WORTH * len(task.data):
+    if found is photo and size == (task.width, task.height) and len(photo.data) > _WORTH * len(task.data):
         return None
     if found is photo and task.may_be_wavelet and image.bands < 4:
         data = _wavelet.smaller(_samples(image), photo.data)
         if data is not None:
             return msgspec.structs.replace(photo, data=data, filter=_filters.JPX)
     return found
+
+
+def _aimed(image: "pyvips.Image", task: Task) -> tuple[tuple[int, int], int]:
+    """Return the size and the JPEG quality at which a picture looks as it is asked to."""
+    whole = (image.width, image.height)
+    size = task.size or whole
+    if not _aim.applies(image, size):
+        return size, task.quality
+    if size[0] * task.spared >= task.width and size[1] * task.spared >= task.height and size != whole:
+        aim = _aim.Aim(image, whole, task.quality)
+        if not aim.stands(size):
+            return whole, aim.jpeg_quality()
+    return size, _aim.Aim(image, size, task.quality).jpeg_quality()
 
 
 def _decoded(task: Task) -> "pyvips.Image | None":
@@ -307,10 +323,7 @@ def _is_grey(image: "pyvips.Image") -> bool:
 
 
 def _jpeg(image: "pyvips.Image", quality: int, space: str) -> Coded:
-    options: dict[str, Any] = {
-        "Q": quality, "optimize_coding": True, "interlace": True, "trellis_quant": True, "overshoot_deringing": True,
-        "keep": "none",
-    }  # fmt: skip
+    options: dict[str, Any] = {"Q": quality, **_aim.JPEG}
     if image.bands == 4:
         data = _cmyk.encode(image.numpy(), **options)
     else:

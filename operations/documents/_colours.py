@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 WEIGHTS = (0.3, 0.59, 0.11)
 """Red, green and blue in grey, ISO 32000-1, 10.3.2."""
 
+COMPONENTS = {
+    "/DeviceGray": 1,
+    "/CalGray": 1,
+    "/DeviceRGB": 3,
+    "/CalRGB": 3,
+    "/G": 1,
+    "/RGB": 3,
+    "/DeviceCMYK": 4,
+    "/CMYK": 4,
+}
+"""How many samples a pixel has in the colour spaces that are fully said by their name, and may be averaged in."""
+
 STEPS = 256
 """How many colours of a shading are asked for."""
 

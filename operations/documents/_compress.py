@@ -24,7 +24,7 @@ COPIES = 5
 
 EXACT = Tolerance()
 
-GREY = Tolerance(0.94, 12.0)
+GREY = Tolerance(0.94, 12.0, 12.0)
 """How far greys may be from those of the colours they stand for, where nothing else may be lost."""
 
 
@@ -33,19 +33,21 @@ class Preset(Struct, frozen=True):
 
     Attributes:
         dpi: Their resolution on the page; those of less stay as they are.
-        quality: JPEG's, 1..100.
+        quality: The plain JPEG's they are no less like the original than, 1..100.
         tolerance: How far pages may then differ.
+        spared: How many times that resolution they may keep where less would show.
     """
 
     dpi: int
     quality: int
     tolerance: Tolerance
+    spared: float = 1.0
 
 
 PRESETS = {
-    "low": Preset(72, 52, Tolerance(0.75, 64.0, 72)),
-    "medium": Preset(150, 65, Tolerance(0.85, 48.0, 100)),
-    "high": Preset(220, 82, Tolerance(0.92, 40.0)),
+    "low": Preset(72, 52, Tolerance(0.75, 64.0, 24.0, 72)),
+    "medium": Preset(150, 60, Tolerance(0.85, 32.0, 12.0, 100), 1.5),
+    "high": Preset(220, 82, Tolerance(0.92, 28.0, 10.0)),
 }
 
 
@@ -63,6 +65,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         break_signatures: Whether signed documents are changed, too.
         subset_fonts: Whether fonts are cut down to the glyphs used.
         verify: Which pages are proven.
+        spared: How many times the resolution asked for pictures may keep where less would show.
     """
 
     dpi: int
@@ -75,6 +78,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     break_signatures: bool
     subset_fonts: bool
     verify: Mode
+    spared: float = 1.0
 
     @property
     def has_to_change(self) -> bool:
@@ -193,7 +197,11 @@ def _changed(
     limit = ctx.limits.max_pixels
     first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
     wish = _images.Wish(
-        dpi=settings.dpi, quality=settings.quality, lossy=settings.lossy, wavelet=_knows_wavelets(facts)
+        dpi=settings.dpi,
+        quality=settings.quality,
+        lossy=settings.lossy,
+        wavelet=_knows_wavelets(facts),
+        spared=settings.spared,
     )
     images = _images.recompress(pdf, wish, gone, ctx)
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0

@@ -13,6 +13,7 @@ from mediamill.operations.contract import Context, Limits
 from mediamill.operations.documents import _candidates, _filters
 from mediamill.operations.documents._candidates import Coded, Task
 from mediamill.operations.documents._content import Unreadable
+from mediamill.operations.documents._colours import COMPONENTS
 from mediamill.operations.documents._streams import written_bytes
 from mediamill.operations.documents._walk import Walk
 from mediamill.operations.images._vips import vips
@@ -37,16 +38,6 @@ _HEARTBEAT = 0.1
 _BYTES_PER_PIXEL = 16
 _LAST_INDEX = 255
 _MAX_JBIG2_PIXELS = 60_000_000
-_SPACES = {
-    "/DeviceGray": 1,
-    "/CalGray": 1,
-    "/DeviceRGB": 3,
-    "/CalRGB": 3,
-    "/G": 1,
-    "/RGB": 3,
-    "/DeviceCMYK": 4,
-    "/CMYK": 4,
-}
 
 
 class Wish(Struct, frozen=True):
@@ -54,7 +45,8 @@ class Wish(Struct, frozen=True):
 
     Attributes:
         dpi: Their resolution on the page.
-        quality: JPEG's.
+        quality: That of plain JPEGs they are to equal.
+        spared: How many times that resolution they may keep where less would show.
         lossy: Whether they may lose anything.
         grey: Whether those of equal channels may become grey.
         wavelet: Whether photos may become JPEG 2000.
@@ -65,6 +57,7 @@ class Wish(Struct, frozen=True):
     lossy: bool
     grey: bool = True
     wavelet: bool = True
+    spared: float = 1.0
 
 
 class Report(Struct):
@@ -270,6 +263,7 @@ def _task(
         components=1 if space.palette is not None else space.components,
         palette=space.palette,
         size=_wanted(width, height, painted, wish.dpi) if lossy else None,
+        spared=wish.spared,
         quality=wish.quality if lossy else 0,
         may_be_grey=space.plain_rgb and wish.grey and "/SMask" not in image,
         may_be_indexed=not tied and "/Decode" not in image,
@@ -306,7 +300,7 @@ def _space(value: Any) -> _Space | None:
     import pikepdf
 
     if isinstance(value, pikepdf.Name):
-        known = _SPACES.get(str(value))
+        known = COMPONENTS.get(str(value))
         return _Space(known, plain_rgb=value == pikepdf.Name.DeviceRGB) if known else None
     if not isinstance(value, pikepdf.Array) or not len(value):
         return None
@@ -316,7 +310,7 @@ def _space(value: Any) -> _Space | None:
         return _Space(components) if components in (1, 3, 4) else None
     if kind == "/Indexed":
         return _indexed(value)
-    return _Space(_SPACES[kind]) if kind in _SPACES else None
+    return _Space(COMPONENTS[kind]) if kind in COMPONENTS else None
 
 
 def _indexed(value: Any) -> _Space | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _dedupe, _filters
+from mediamill.operations.documents._colours import COMPONENTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,15 +22,7 @@ if TYPE_CHECKING:
 
 Key = tuple[int, int]
 
-_COMPONENTS = {
-    "/DeviceGray": 1,
-    "/CalGray": 1,
-    "/DeviceRGB": 3,
-    "/CalRGB": 3,
-    "/Lab": 3,
-    "/DeviceCMYK": 4,
-    "/Indexed": 1,
-}
+_COMPONENTS = COMPONENTS | {"/Lab": 3, "/Indexed": 1, "/Separation": 1}
 _MODES = {1: "L", 3: "RGB"}
 _CODING = ("/Filter", "/DecodeParms", "/Length", "/Metadata", "/Name", "/Type")
 _TIGHT = 50
@@ -139,7 +132,7 @@ def _components(picture: Any) -> int:
     if kind == "/ICCBased":
         count: Any = space[1].get("/N")
         return count if count in (1, 3, 4) else 0
-    return 1 if kind == "/Separation" else _COMPONENTS.get(kind, 0)
+    return _COMPONENTS.get(kind, 0)
 
 
 def _is_tight(picture: Any) -> bool:

@@ -1,8 +1,9 @@
 """Documents held against what they were made from: reopened, counted, read and looked at, page by page.
 
 Another reader than the one that wrote them does it. Pages are rendered small: what goes wrong with pictures (turned
-negative, gone, shifted, in another colour) shows in the mean of any block of pixels, and what is lost in quality in
-the structural similarity.
+negative, gone, shifted, in another colour) shows in the mean of any block of pixels, what is lost in quality in the
+structural similarity, and what is wrong with a part of a picture only in the means of wider patches, which coding and
+resampling hardly move.
 """
 
 import math
@@ -14,6 +15,7 @@ from msgspec import Struct
 
 from mediamill.operations.documents._colours import WEIGHTS
 from mediamill.operations.documents._cost import MAX_PAINTINGS, Costs
+from mediamill.operations.documents._likeness import Likeness, luma_of
 from mediamill.operations.documents._open import open_pdf
 from mediamill.operations.images._vips import vips
 from mediamill.protocol.errors import MediaError
@@ -31,7 +33,8 @@ _WINDOW, _STEP = 8, 2
 """Side of the windows that are compared, and how far each is from the next; overlapping as they do, none of what
 fills a window falls between two."""
 
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_PATCH, _STRIDE = 32, 8
+"""The same of patches."""
 
 
 class Tolerance(Struct, frozen=True):
@@ -40,11 +43,13 @@ class Tolerance(Struct, frozen=True):
     Attributes:
         similarity: The least mean structural similarity, 0..1.
         block: The most the mean of a block of 8x8 pixels may differ, 0..255.
+        patch: The most that of a patch of 32x32 pixels may.
         dpi: Resolution at which pages are compared at most: what pictures are to keep.
     """
 
     similarity: float = 1.0
     block: float = 0.0
+    patch: float = 0.0
     dpi: int = 144
 
 
@@ -130,11 +135,10 @@ def _compare_pages(
         with closing(one[number]) as left, closing(other[number]) as right:
             if _text(left) != _text(right):
                 return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst)
-            similarity, block = difference(render(left, tolerance.dpi), render(right, tolerance.dpi))
-        worst = min(worst, similarity)
-        if similarity < tolerance.similarity or block > tolerance.block:
-            found = f"similarity {similarity:.3f}, block difference {block:.0f}"
-            return Verdict(f"page {number + 1} does not look the same ({found})", index + 1, worst)
+            found = difference(render(left, tolerance.dpi), render(right, tolerance.dpi))
+        worst = min(worst, found.similarity)
+        if found.exceeds(tolerance):
+            return Verdict(f"page {number + 1} does not look the same ({found.told})", index + 1, worst)
     return Verdict(None, len(numbers), worst)
 
 
@@ -172,41 +176,57 @@ def _greys(page: Any, dpi: int) -> "pyvips.Image":
     return greys.bandjoin([greys, greys]).copy_memory()
 
 
-def difference(one: "pyvips.Image", other: "pyvips.Image") -> tuple[float, float]:
-    """Return how alike two renderings are.
+class Difference(Struct, frozen=True):
+    """How unlike two renderings are.
 
-    Args:
-        one: Three bands of 8 bits.
-        other: Likewise.
-
-    Returns:
-        The mean structural similarity (Wang et al. 2004, uniform windows, luma) and the largest difference between
-        the means of two blocks, in any channel. Renderings of different sizes are not alike at all.
+    Attributes:
+        similarity: The mean structural similarity.
+        block: The largest difference between the means of two windows of 8x8 pixels, in any channel.
+        patch: That of two patches of 32x32 pixels.
     """
+
+    similarity: float = 1.0
+    block: float = 0.0
+    patch: float = 0.0
+
+    @property
+    def told(self) -> str:
+        """Return the figures as a person is told them."""
+        return f"similarity {self.similarity:.3f}, block difference {self.block:.0f}, patch difference {self.patch:.0f}"
+
+    def exceeds(self, tolerance: Tolerance) -> bool:
+        """Return whether it is more than is allowed."""
+        return self.similarity < tolerance.similarity or self.block > tolerance.block or self.patch > tolerance.patch
+
+
+def difference(one: "pyvips.Image", other: "pyvips.Image") -> Difference:
+    """Return how unlike two renderings are, each of three bands of 8 bits; those of other sizes are so altogether."""
     if (one.width, one.height) != (other.width, other.height):
-        return 0.0, 255.0
+        return Difference(0.0, 255.0, 255.0)
     apart = (one - other).copy_memory()
     if apart.abs().max() == 0:
-        return 1.0, 0.0
-    block = float(_means(apart).abs().max())
-    return _similarity(one.cast("float").bandmean(), other.cast("float").bandmean()), block
+        return Difference()
+    block, patch = (_means(apart, *how).abs().max() for how in ((_WINDOW, _STEP), (_PATCH, _STRIDE)))
+    original, made = (_luma(_filled(image, _WINDOW)) for image in (one, other))
+    return Difference(1.0 - Likeness(original).lost(made)[0], float(block), float(patch))
 
 
-def _means(values: "pyvips.Image") -> "pyvips.Image":
-    """Return the mean of windows, at every second place; what is smaller than one is repeated."""
-    if min(values.width, values.height) < _WINDOW:
-        across, down = (math.ceil(_WINDOW / side) for side in (values.width, values.height))
-        values = values.replicate(across, down)
-    count = _WINDOW // _STEP
-    coarse = values.cast("float").shrink(_STEP, _STEP)
+def _luma(image: "pyvips.Image") -> Any:
+    from PIL import Image
+
+    return luma_of(Image.fromarray(image.numpy()))
+
+
+def _filled(values: "pyvips.Image", side: int) -> "pyvips.Image":
+    """Return an image of at least this side: what is smaller is repeated."""
+    across, down = (math.ceil(side / own) for own in (values.width, values.height))
+    return values.replicate(across, down) if max(across, down) > 1 else values
+
+
+def _means(values: "pyvips.Image", side: int, step: int) -> "pyvips.Image":
+    """Return the means of windows of a side, each so far from the next."""
+    count = side // step
+    coarse = _filled(values, side).cast("float").shrink(step, step)
     means = coarse.convsep(vips().Image.new_from_array([[1] * count], scale=count), precision="float")
     edge = count // 2
     return means.crop(edge, edge, means.width - count + 1, means.height - count + 1)
-
-
-def _similarity(one: "pyvips.Image", other: "pyvips.Image") -> float:
-    means = _means(one.bandjoin([other, one * one + other * other, one * other])).copy_memory()
-    left, right, squares, product = means.bandsplit()
-    both, apart = 2 * left * right, left * left + right * right
-    top = (both + _C1) * (2 * product - both + _C2)
-    return float((top / ((apart + _C1) * (squares - apart + _C2))).avg())

@@ -9,12 +9,13 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
+from mediamill.operations.documents._likeness import BLOCK, Likeness, luma_of
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     Pixels = npt.NDArray[np.uint8]
-    Floats = npt.NDArray[np.float32]
 
 WORTH = 0.9
 """The part of a JPEG's bytes that is to be saved for: readers take longer to decode JPEG 2000."""
@@ -25,45 +26,13 @@ _SMALLEST = 1 << 15
 _DENSE = 0.6
 """Bits per pixel from which a JPEG is so full of detail that nothing is to be gained."""
 
-_START, _LEAST, _TRIES = 0.7, 0.65, 5
+_START, _LEAST, _TRIES = 0.72, 0.65, 3
 """Parts of the JPEG's bytes; with less, faint detail goes that no mean over the picture tells of."""
 
 _SLOPE = -0.6
 """How the logarithm of what is lost falls with that of the bytes, before two tries have told."""
 
 _NEAR = 0.04
-_BLOCK = 8
-_GRAIN = 4.0
-"""Standard deviation of a block's luma below which it is plain, but for grain."""
-
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-
-
-class Likeness:
-    """The structural similarity to a picture (Wang et al. 2004), in the luma of blocks of 8x8 pixels."""
-
-    def __init__(self, picture: Any) -> None:
-        """Prepare an original, a Pillow image of at least 8x8 pixels."""
-        self._luma = _luma(picture)
-        self._mean = _means(self._luma)
-        self._spread = _means(self._luma * self._luma) - self._mean**2
-        shows = self._spread >= _GRAIN**2
-        self._shows = shows if shows.any() else ~shows
-
-    def lost(self, picture: Any) -> tuple[float, float]:
-        """Return how unlike another picture of the same size is: 0 and 0 for the same.
-
-        The first is 1 minus the mean similarity, which grain lost from plain areas weighs most in; the second is that
-        of the blocks that show something, whose faint detail a wavelet blurs first.
-        """
-        other = _luma(picture)
-        mean = _means(other)
-        spread = _means(other * other) - mean**2
-        together = _means(self._luma * other) - self._mean * mean
-        top = (2 * self._mean * mean + _C1) * (2 * together + _C2)
-        bottom = (self._mean**2 + mean**2 + _C1) * (self._spread + spread + _C2)
-        lost = 1.0 - top / bottom
-        return max(0.0, float(lost.mean())), max(0.0, float(lost[self._shows].mean()))
 
 
 def smaller(pixels: "Pixels", jpeg: bytes) -> bytes | None:
@@ -76,12 +45,12 @@ def smaller(pixels: "Pixels", jpeg: bytes) -> bytes | None:
     from PIL import Image
 
     height, width, components = pixels.shape
-    if width * height < _SMALLEST or min(width, height) < _BLOCK or 8 * len(jpeg) > _DENSE * width * height:
+    if width * height < _SMALLEST or min(width, height) < BLOCK or 8 * len(jpeg) > _DENSE * width * height:
         return None
     picture = Image.fromarray(pixels if components == 3 else pixels[:, :, 0])
-    likeness = Likeness(picture)
+    likeness = Likeness(luma_of(picture))
     with Image.open(io.BytesIO(jpeg)) as coded:
-        allowed = likeness.lost(coded)
+        allowed = likeness.lost(luma_of(coded))
     source = _with_soft_colours(picture) if components == 3 else picture
     return _search(source, likeness, allowed, len(jpeg)) if min(allowed) > 0 else None
 
@@ -93,7 +62,7 @@ def _search(source: Any, likeness: Likeness, allowed: tuple[float, float], jpeg_
     smallest, size, largest = (part * jpeg_bytes for part in (_LEAST, _START, WORTH))
     for _ in range(_TRIES):
         data = _encoded(source, size)
-        lost = max(one / most for one, most in zip(likeness.lost(_opened(data)), allowed, strict=True))
+        lost = max(one / most for one, most in zip(likeness.lost(luma_of(_opened(data))), allowed, strict=True))
         if lost <= 1 and (found is None or len(data) < len(found)):
             found = data
         near = tried and 1 - _NEAR <= lost <= 1  # the first try may lie where nothing is lost with many fewer bytes
@@ -139,19 +108,3 @@ def _with_soft_colours(picture: Any) -> Any:
     luma, *colours = picture.convert("YCbCr").split()
     soft = [plane.reduce(2).resize(picture.size, Image.Resampling.BICUBIC) for plane in colours]
     return Image.merge("YCbCr", (luma, *soft)).convert("RGB")
-
-
-def _luma(picture: Any) -> "Floats":
-    import numpy as np
-
-    whole = np.asarray(picture.convert("L"))
-    height, width = (side // _BLOCK * _BLOCK for side in whole.shape)
-    found: Floats = whole[:height, :width].astype(np.float32)
-    return found
-
-
-def _means(values: "Floats") -> "Floats":
-    height, width = values.shape
-    rows = values.reshape(height // _BLOCK, _BLOCK, width).sum(axis=1)
-    means: Floats = rows.reshape(height // _BLOCK, width // _BLOCK, _BLOCK).sum(axis=2) / _BLOCK**2
-    return means

@@ -34,13 +34,19 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
     )
     quality: Annotated[
         Preset,
-        Meta(description="low: pictures at 72 dpi; medium: 150; high: 220; lossless: every page renders as it did."),
+        Meta(
+            description="low: pictures at 72 dpi; medium: 150, up to 225 where less would show; high: 220; "
+            "lossless: every page renders as it did."
+        ),
     ] = "medium"
     image_dpi: (
         Annotated[int, Meta(ge=36, le=2400, description="Resolution of pictures, in place of the preset's.")] | None
     ) = None
     image_quality: (
-        Annotated[int, Meta(ge=1, le=100, description="JPEG quality of pictures, in place of the preset's.")] | None
+        Annotated[
+            int, Meta(ge=1, le=100, description="JPEG quality pictures look no worse than, in place of the preset's.")
+        ]
+        | None
     ) = None
     grayscale: Annotated[
         bool,
@@ -126,4 +132,5 @@ def _settings(params: Params) -> _compress.Settings:
         break_signatures=params.allow_breaking_signatures,
         subset_fonts=params.subset_fonts,
         verify=params.verify,
+        spared=preset.spared if preset and params.image_dpi is None else 1.0,
     )
