@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from mediamill.operations.contract import Context, Limits
 from mediamill.operations.documents import _candidates, _filters
 from mediamill.operations.documents._candidates import Coded, Task
-from mediamill.operations.documents._content import Unreadable
 from mediamill.operations.documents._colours import COMPONENTS
+from mediamill.operations.documents._content import Unreadable
 from mediamill.operations.documents._streams import written_bytes
 from mediamill.operations.documents._walk import Walk
 from mediamill.operations.images._vips import vips
