@@ -40,6 +40,16 @@ def test_targets_are_met_from_below(fitted, scratch, codec, suffix, name, target
         assert len(film.streams.audio) == (name == "pan")
 
 
+def test_small_films_of_a_bitrate_come_out_the_same_every_time(done, reel, tmp_path):
+    """SVT-AV1's rate control would decide by which of its threads was first; what a size leads to could not be told."""
+    fields = {"codec": "av1", "bitrate": "300k", "preset": "veryfast", "strip_audio": True, "skip_if_larger": False}
+    sizes = set()
+    for number in range(4):
+        result = done("video_transcode", input=reel("pan"), output=tmp_path / f"{number}.mp4", **fields)
+        sizes.add(result.outputs[0].size_bytes)
+    assert len(sizes) == 1
+
+
 def test_what_cannot_be_is_said(fitted, scratch):
     told, path = fitted("pan", 10)
     assert (told["verdict"], told["converged"], told["encodes"]) == ("unreachable", False, 1)
