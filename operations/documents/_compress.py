@@ -27,6 +27,9 @@ EXACT = Tolerance()
 GREY = Tolerance(0.94, 12.0, 12.0)
 """How far greys may be from those of the colours they stand for, where nothing else may be lost."""
 
+BLENDED = 48.0
+"""How far a block and a patch may be where greys are blended instead of colours, which is said."""
+
 
 class Preset(Struct, frozen=True):
     """What pictures become.
@@ -176,12 +179,16 @@ def _attempt(
         made,
         password=password,
         mode=settings.verify,
-        tolerance=settings.tolerance,
+        tolerance=_with_blends(settings.tolerance) if _grey.BLENDED in coloured else settings.tolerance,
         check=ctx.check,
         changed=() if settings.grayscale else set(images.pages.values()),
         grey=settings.grayscale,
     )
     return _Attempt(made, images, fonts, verdict, coloured)
+
+
+def _with_blends(tolerance: Tolerance) -> Tolerance:
+    return replace(tolerance, block=max(tolerance.block, BLENDED), patch=max(tolerance.patch, BLENDED))
 
 
 def _changed(

@@ -26,6 +26,9 @@ _NEAR_LINE = 1.2 / 255
 
 Kept = Counter[str]
 
+BLENDED = "greys are blended, instead of what was blended made grey"
+"""What is kept of pages whose colours are blended channel by channel: they look a little different."""
+
 
 def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Callable[[], None]) -> dict[str, int]:
     """Make a document grey.
@@ -223,7 +226,7 @@ def _group(holder: Any, kept: Kept) -> None:
     modes = holder.get("/BM")
     for mode in modes if isinstance(modes, pikepdf.Array) else [] if modes is None else [modes]:
         if str(mode) not in _BLENDED:
-            kept["greys are blended, instead of what was blended made grey"] += 1
+            kept[BLENDED] += 1
 
 
 def _annotation(holder: Any, colours: Colours) -> None:
