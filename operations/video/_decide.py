@@ -8,6 +8,7 @@ from msgspec import structs
 from mediamill.operations.streams._bitrate import parse_bitrate
 from mediamill.operations.streams._facts import RGB, UNSPECIFIED, AudioFacts, Colour, MediaFacts, VideoFacts
 from mediamill.operations.streams._matrix import Turn
+from mediamill.operations.streams._mux import codings_held
 from mediamill.operations.streams._sound import DECODERS, AudioCode, AudioCodecName, code_for
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, Preset, VideoCode
 from mediamill.operations.video._geometry import Size
@@ -114,7 +115,7 @@ def audio_code(job: CodingJob, sound: AudioFacts | None, container: Container) -
     bitrate = parse_bitrate(job.audio_bitrate, "audio_bitrate")
     held = fits(sound, container)
     if job.audio_codec == "copy" or (job.audio_codec is None and bitrate is None and held):
-        if not held:
+        if not held and sound.codec not in codings_held(container):
             raise InvalidJob(
                 f"{container} does not hold the film's {sound.codec} sound.",
                 field="audio_codec",
