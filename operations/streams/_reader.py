@@ -12,6 +12,7 @@ from mediamill.operations.streams._dts import Fitting, with_decoding_times
 from mediamill.operations.streams._facts import MediaFacts
 from mediamill.operations.streams._jumps import Lone, continuous
 from mediamill.operations.streams._open import packets, seeks_well
+from mediamill.operations.streams._samples import mend
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -218,6 +219,8 @@ class Reader:
                 self._clock.set(frame)
             else:
                 self._due.set(frame)
+                if mend(frame):
+                    self._damage.note(ValueError("samples that are no numbers"))
         return frames
 
     def _is_over(self, time: float) -> bool:

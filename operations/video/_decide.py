@@ -45,15 +45,10 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size, *, fast: bool = Fa
 
     Raises:
         EncodeFailed: The coding does not go down to that size.
+        InvalidJob: It does not at a bitrate.
     """
     codec = CODECS[job.coding]
-    if min(size) < codec.least:
-        raise EncodeFailed(
-            f"{job.coding} codes pictures from {codec.least}x{codec.least} pixels on, the film would have "
-            f"{size[0]}x{size[1]}.",
-            received=f"{size[0]}x{size[1]}",
-            expected="a larger size, or another codec",
-        )
+    _check_size(job, size)
     depth = 10 if facts.depth > 8 and 10 in codec.formats else 8
     bitrate = parse_bitrate(job.bitrate, "bitrate")
     spent = bitrate is not None or job.target_bytes is not None or job.least_score is not None
@@ -69,6 +64,32 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size, *, fast: bool = Fa
         colour=out_colour(facts, depth),
         signed=not job.strip_metadata,
     )
+
+
+def _check_size(job: CodingJob, size: Size) -> None:
+    """Refuse sizes an encoder does not go down to, before anything is decoded.
+
+    Raises:
+        EncodeFailed: The coding has no pictures so small.
+        InvalidJob: It has, but not at a bitrate.
+    """
+    codec = CODECS[job.coding]
+    shown = f"{size[0]}x{size[1]}"
+    if min(size) < codec.least:
+        raise EncodeFailed(
+            f"{job.coding} codes pictures from {codec.least}x{codec.least} pixels on, the film would have {shown}.",
+            received=shown,
+            expected="a larger size, or another codec",
+        )
+    field = "bitrate" if job.bitrate is not None else "target_size" if job.target_bytes is not None else None
+    if field is not None and min(size) < codec.least_rated:
+        raise InvalidJob(
+            f"{job.coding} keeps to a bitrate from {codec.least_rated}x{codec.least_rated} pixels on, the film would "
+            f"have {shown}: name crf or quality in place of {field}, or another codec.",
+            field=field,
+            received=shown,
+            expected=f"crf or quality, or at least {codec.least_rated}x{codec.least_rated} pixels",
+        )
 
 
 def out_colour(facts: VideoFacts, depth: int) -> Colour:
