@@ -4,6 +4,7 @@ The signatures are those of the formats' own specifications.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import Struct
@@ -50,6 +51,9 @@ _KINDS = {
         Kind("matroska", "video", "a Matroska or WebM video"),
         Kind("avi", "video", "an AVI video"),
         Kind("mpegts", "video", "an MPEG transport stream"),
+        Kind("mpegps", "video", "an MPEG program stream"),
+        Kind("asf", "video", "a Windows Media file"),
+        Kind("ogv", "video", "an Ogg video"),
         Kind("flv", "video", "a Flash video"),
         Kind("m4a", "audio", "an M4A audio file"),
         Kind("mp3", "audio", "an MP3 audio file"),
@@ -58,6 +62,10 @@ _KINDS = {
         Kind("ogg", "audio", "an Ogg file"),
         Kind("aac", "audio", "an AAC audio stream"),
         Kind("aiff", "audio", "an AIFF audio file"),
+        Kind("wma", "audio", "a Windows Media audio file"),
+        Kind("ac3", "audio", "an AC-3 audio stream"),
+        Kind("eac3", "audio", "an E-AC-3 audio stream"),
+        Kind("amr", "audio", "an AMR voice recording"),
         Kind("pdf", "document", "a PDF document"),
         Kind("zip", "other", "a ZIP archive"),
         Kind("gzip", "other", "gzip-compressed data"),
@@ -91,7 +99,8 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"FLV\x01", "flv"),
     (b"ID3", "mp3"),
     (b"fLaC", "flac"),
-    (b"OggS", "ogg"),
+    (b"#!AMR\n", "amr"),
+    (b"#!AMR-WB\n", "amr"),
     (b"PK\x03\x04", "zip"),
     (b"#EXTM3U", "playlist"),
     (b"v=0\r\n", "playlist"),
@@ -105,6 +114,15 @@ _BRANDS = {
     b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"heim": "heic", b"heis": "heic",
     b"hevc": "heic", b"hevx": "heic", b"qt  ": "mov", b"M4A ": "m4a", b"M4B ": "m4a",
 }  # fmt: skip
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_PICTURE = bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")
+_ASF_SOUND = bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")
+"""Identifiers of the header object and of two types of streams (ASF specification, 10.1 and 10.4)."""
+
+_OGG_PICTURES = (b"\x80theora", b"OVP80")
+_PROGRAM_PACK = b"\x00\x00\x01\xba"
+_AC3_KILOBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
+_AC3_SYNC = b"\x0b\x77"
 _SVG = re.compile(rb"<svg[\s>]")
 _JSON = re.compile(rb'[{\[]\s*["{}\[\]\d]')
 _GZIP = b"\x1f\x8b\x08"
@@ -150,6 +168,12 @@ def _container(head: bytes) -> str | None:
         return _brand(head)
     if head[4:8] in (b"moov", b"mdat", b"free", b"wide", b"skip") and len(head) >= 12:
         return "mov"
+    if head.startswith(_PROGRAM_PACK) and len(head) > 4 and (head[4] & 0xF1 == 0x21 or head[4] & 0xC4 == 0x44):
+        return "mpegps"
+    if head.startswith(_ASF):
+        return _asf(head)
+    if head.startswith(b"OggS"):
+        return "ogv" if any(page.startswith(_OGG_PICTURES) for page in _first_pages(head)) else "ogg"
     if head[:2] == b"BM" and len(head) >= 18 and head[14] in (12, 40, 52, 56, 64, 108, 124):
         return "bmp"
     return None
@@ -165,6 +189,40 @@ def _brand(head: bytes) -> str:
     return named or "mp4"
 
 
+def _asf(head: bytes) -> str:
+    """Return `wma` where the whole header is there and names sound alone."""
+    is_whole = int.from_bytes(head[16:24], "little") <= len(head)
+    return "wma" if is_whole and _ASF_SOUND in head and _ASF_PICTURE not in head else "asf"
+
+
+def _first_pages(head: bytes) -> Iterator[bytes]:
+    """Yield what the pages say that begin an Ogg file's streams, which come before all others (RFC 3533, 6)."""
+    at = 0
+    while head[at : at + 4] == b"OggS" and len(head) > at + 26 and head[at + 5] & 2:
+        start = at + 27 + head[at + 26]
+        end = start + sum(head[at + 27 : start])
+        yield head[start:end]
+        at = end
+
+
+def _ac3(head: bytes) -> str | None:
+    """Return which of the two AC-3 codings frames are of, where a second one follows the first (ETSI TS 102 366)."""
+    if not head.startswith(_AC3_SYNC) or len(head) < 6:
+        return None
+    rate, code, version = head[4] >> 6, head[4] & 0x3F, head[5] >> 3
+    if version > 16:
+        return None
+    if version > 10:
+        size = 2 * (int.from_bytes(head[2:4], "big") % 2048 + 1)
+    elif rate == 3 or code >= 2 * len(_AC3_KILOBITS):
+        return None
+    else:
+        kilobits = _AC3_KILOBITS[code >> 1]
+        size = 2 * (kilobits * 2, kilobits * 320 // 147 + (code & 1), kilobits * 3)[rate]
+    follows = head[size : size + 2]
+    return ("eac3" if version > 10 else "ac3") if _AC3_SYNC.startswith(follows) else None
+
+
 def _stream(data: bytes) -> str | None:
     if b"%PDF-" in data[:1024]:
         return "pdf"
@@ -172,6 +230,8 @@ def _stream(data: bytes) -> str | None:
         return "svgz" if _is_svgz(data[: 64 * 1024]) else "gzip"
     if len(data) > 376 and data[0] == data[188] == data[376] == 0x47:
         return "mpegts"
+    if (found := _ac3(data[:HEAD_BYTES])) is not None:
+        return found
     if data[0] == 0xFF and len(data) > 3:
         if data[1] & 0xF6 == 0xF0:
             return "aac"

@@ -1,7 +1,7 @@
 """The course of a job that makes a sound of a sound: look, decide, claim, make, report."""
 
 import os
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import Struct
 
@@ -21,6 +21,7 @@ from mediamill.operations.audio._listen import WHOLE, Track, track_of
 from mediamill.operations.audio._make import Made, Recipe, Segments, Share, make_sound
 from mediamill.operations.audio._params import AudioJob, Wish, container_for
 from mediamill.operations.contract import Context, Plan, Target
+from mediamill.operations.sniff import known_formats
 from mediamill.operations.streams._cover import read_covers
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, look
@@ -186,13 +187,21 @@ def _coding(wish: Wish, sound: AudioFacts) -> tuple[bool, ContainerName, CodecNa
     """
     own = coding_of(sound)
     if wish.only_copy:
-        container = wish.container or home_of(sound)
+        home = home_of(sound)
+        container = wish.container or home
+        if not holds(home, sound):
+            raise InvalidJob(
+                f"No container that is written here holds {sound.codec} sound as it is: name a format to code it in.",
+                field="format",
+                received="copy",
+                expected="one of " + ", ".join(get_args(CodecName)),
+            )
         if not holds(container, sound):
             raise InvalidJob(
                 f".{container} does not hold {sound.codec} sound as it is.",
                 field="output",
                 received=container,
-                expected=f"a suffix of {home_of(sound)}",
+                expected=f"a suffix of {home}",
             )
         return True, container, own or "opus"
     codec = wish.codec
@@ -251,5 +260,5 @@ def _channels(layout: str) -> int:
 def _bitrate(track: Track) -> int:
     """Return a track's bits a second: what its header says, else the whole file's where it is nothing but the track."""
     facts = track.facts
-    alone = len(facts.audio) == 1 and facts.format in ("mp3", "m4a", "wav", "flac", "ogg", "aac", "aiff")
+    alone = len(facts.audio) == 1 and facts.format in known_formats("audio")
     return track.sound.bitrate or (facts.bitrate if alone else 0)

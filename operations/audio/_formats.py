@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from mediamill.operations.streams._facts import AudioFacts
+from mediamill.operations.streams._mux import codings_held
 from mediamill.operations.streams._outputs import named_by_suffix
 from mediamill.operations.streams._sound import LOSSLESS, AudioCodecName, Samples
 
@@ -25,7 +26,8 @@ class Container(Struct, frozen=True, kw_only=True):
     """A file format.
 
     Attributes:
-        codecs: FFmpeg's names of what it holds, by which streams are told; empty where it holds anything.
+        codecs: FFmpeg's names of what it holds, by which streams are told; empty where it is whatever its
+            writer takes.
         usual: The coding that is encoded into it where the job names none.
         chapters: Whether it has a place for chapters, and whether FFmpeg writes them: `tags` where it does not.
     """
@@ -92,8 +94,7 @@ def home_of(track: AudioFacts) -> ContainerName:
 
 def holds(container: ContainerName, track: AudioFacts) -> bool:
     """Return whether a container takes a track's packets as they are."""
-    codecs = CONTAINERS[container].codecs
-    return not codecs or track.codec in codecs
+    return track.codec in (CONTAINERS[container].codecs or codings_held(container))
 
 
 def samples_of(track: AudioFacts) -> Samples:

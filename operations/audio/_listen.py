@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from mediamill.operations.audio._line import Cutter, Line, Segment, part
+from mediamill.operations.audio._line import Cutter, Line, Segment
 from mediamill.operations.contract import Stream
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts
 from mediamill.operations.streams._reader import Reader, Span, Wanted
+from mediamill.operations.streams._samples import part
 
 if TYPE_CHECKING:
     from av.container import InputContainer

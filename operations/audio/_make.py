@@ -34,6 +34,9 @@ _LEAD = 0.1
 _EDITED = ("mp4", "mov", "m4a", "aac", "matroska", "mpegts")
 """Sources whose packets have the times of what is heard."""
 
+_ESTIMATED = ("mpegts", "mpegps")
+"""Sources without a header that tells how long they last: what FFmpeg works out may leave out the last frames."""
+
 _FRONT = "Cover (front)"
 """What ID3 and FLAC call the picture players show."""
 
@@ -107,7 +110,8 @@ def make_sound(ctx: Context, track: Track, recipe: Recipe, damage: Damage, share
             stream = copied_stream(target, source.streams[track.sound.index], strip=recipe.strip)
             notes = writer.add_covers(stream)
             notes |= _copy(ctx, source, track, recipe, stream, writer, damage, share)
-            seconds = within(writer.ended, track.facts.duration)
+            told = 0.0 if track.facts.format in _ESTIMATED else track.facts.duration
+            seconds = within(writer.ended, told)
             if not seconds:
                 raise CorruptInput("No sound of the file can be read.", detail=damage.first or None)
         else:

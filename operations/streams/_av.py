@@ -18,6 +18,7 @@ from mediamill.protocol.errors import (
 DEMUXERS = {
     "mp4": "mov", "mov": "mov", "m4a": "mov", "matroska": "matroska", "avi": "avi", "mpegts": "mpegts", "flv": "flv",
     "mp3": "mp3", "wav": "wav", "flac": "flac", "ogg": "ogg", "aac": "aac", "aiff": "aiff",
+    "mpegps": "mpeg", "asf": "asf", "wma": "asf", "ogv": "ogg", "ac3": "ac3", "eac3": "eac3", "amr": "amr",
 }  # fmt: skip
 """FFmpeg's demuxer for each kind of file, as sniffed; no other one is ever tried."""
 

@@ -12,6 +12,9 @@ from typing import Any
 _ORDERED = ("avi",)
 """Formats that tell the order of storage alone."""
 
+_FOREIGN = ("h264", "hevc")
+"""Codings Windows Media was not made for: of its own ones it tells when pictures are shown."""
+
 
 def seconds(ticks: int, tick: Fraction) -> float:
     """Return ticks as seconds: what multiplying by the fraction gives, for a tenth of the time, packet by packet."""
@@ -28,13 +31,14 @@ class Clock:
 
     Args:
         format_name: The container's name, as sniffed.
+        codec: FFmpeg's name of the stream's coding.
 
     Attributes:
         guesses: Whether frames' own times are of no use.
     """
 
-    def __init__(self, format_name: str) -> None:
-        self.guesses = format_name in _ORDERED
+    def __init__(self, format_name: str, codec: str) -> None:
+        self.guesses = format_name in _ORDERED or (format_name == "asf" and codec in _FOREIGN)
         self._waiting: list[int] = []
 
     def fed(self, packet: Any) -> None:
@@ -51,3 +55,20 @@ class Clock:
         """Correct the time of a frame that came out of the decoder."""
         if self.guesses and self._waiting:
             frame.pts = heapq.heappop(self._waiting)
+
+
+class Due:
+    """Gives frames of sound that have no time the end of those before them, as decoders leave it with their last ones.
+
+    Windows Media's holds some back until the stream ends, and then knows of no packet they came in.
+    """
+
+    def __init__(self) -> None:
+        self._end: Fraction | None = None
+
+    def set(self, frame: Any) -> None:
+        """Give a frame its time where it has none."""
+        if frame.pts is None and self._end is not None:
+            frame.pts = round(self._end / frame.time_base)
+        if frame.pts is not None:
+            self._end = frame.pts * frame.time_base + Fraction(frame.samples, frame.sample_rate)

@@ -263,7 +263,7 @@ def _video(container: "InputContainer", stream: Any, limits: Limits) -> VideoFac
         duration=_seconds(stream, stream.duration),
         start=_seconds(stream, stream.start_time),
         bitrate=context.bit_rate or 0,
-        scrambled=Clock(container.format.name).guesses and bool(context.has_b_frames),
+        scrambled=Clock(container.format.name, context.codec.canonical_name).guesses and bool(context.has_b_frames),
     )
 
 

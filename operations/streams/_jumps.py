@@ -10,7 +10,7 @@ from typing import Any
 
 from mediamill.operations.streams._damage import Damage
 
-_JUMPING = ("mpegts",)
+_JUMPING = ("mpegts", "mpegps")
 """Formats whose clocks may be set anew."""
 
 _BACK, _FORWARD = 1.0, 10.0

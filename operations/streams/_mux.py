@@ -1,6 +1,8 @@
 """Writing films and sounds: the container, and what goes along with pictures and sound."""
 
 import contextlib
+import functools
+import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,13 @@ _ABOUT_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder
 _APPLE = "com.apple.quicktime."
 _APPLE_NAMES = {"location.ISO6709": "location", "creationdate": "date"}
 """What FFmpeg calls Apple's tags that have another name elsewhere."""
+
+
+@functools.cache
+def codings_held(format_name: str) -> frozenset[str]:
+    """Return FFmpeg's names of the codings that a format's muxer takes packets of."""
+    with av().open(io.BytesIO(), "w", format=MUXERS[format_name]) as container:
+        return frozenset(container.supported_codecs)
 
 
 @contextlib.contextmanager

@@ -77,6 +77,15 @@ def packets(container: "InputContainer", *streams: Any) -> Iterator[Any]:
         yield from container.demux(*streams)
 
 
+def seeks_well(container: "InputContainer") -> bool:
+    """Return whether seeking leads to what was asked for or before it.
+
+    FFmpeg's demuxer of ASF goes beyond it where key pictures are rare or there is no index, and before the first
+    packet's time it finds anything but the start.
+    """
+    return container.format.name != "asf"
+
+
 @contextlib.contextmanager
 def written(path: str) -> Iterator[Stream]:
     """Open a file that was just written, to hold it to what it should be."""

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from mediamill.operations.streams._av import av
-from mediamill.operations.streams._clock import Clock, seconds
+from mediamill.operations.streams._clock import Clock, Due, seconds
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._dts import Fitting, with_decoding_times
 from mediamill.operations.streams._facts import MediaFacts
 from mediamill.operations.streams._jumps import Lone, continuous
-from mediamill.operations.streams._open import packets
+from mediamill.operations.streams._open import packets, seeks_well
+from mediamill.operations.streams._samples import mend
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -75,9 +76,10 @@ class Reader:
         self._wanted = wanted
         self._damage = damage
         self._threads = threads
-        self._clock = Clock(facts.format)
+        self._clock = Clock(facts.format, facts.video.codec if facts.video is not None else "")
         self._fitting = Fitting()
         self._lone = Lone(damage)
+        self._due = Due()
         self._packets_of_picture = 0
         self._frames_of_picture = 0
         self._whole = span.start <= facts.start + _EDGE
@@ -122,7 +124,7 @@ class Reader:
         self._damage.ended(self.ended, self.expected)
 
     def _seek(self) -> None:
-        if self._whole:
+        if self._whole or not seeks_well(self._source):
             return
         try:
             self._source.seek(int(self._span.start * av().time_base), backward=True)
@@ -212,9 +214,13 @@ class Reader:
                 self._clock.failed()
             self._damage.note(error)
             return []
-        if kind == "video":
-            for frame in frames:
+        for frame in frames:
+            if kind == "video":
                 self._clock.set(frame)
+            else:
+                self._due.set(frame)
+                if mend(frame):
+                    self._damage.note(ValueError("samples that are no numbers"))
         return frames
 
     def _is_over(self, time: float) -> bool:

@@ -36,6 +36,7 @@ class Codec(Struct, frozen=True, kw_only=True):
         presets: The encoder's own number for each preset; empty where it takes the names.
         tag: Sample entry in MP4 and MOV, where FFmpeg's own would not be played everywhere.
         least: The shortest side it codes, in pixels.
+        least_rated: The shortest side it codes at a bitrate.
     """
 
     encoder: str
@@ -48,6 +49,7 @@ class Codec(Struct, frozen=True, kw_only=True):
     presets: tuple[int, ...] = ()
     tag: str | None = None
     least: int = 2
+    least_rated: int = 2
 
 
 CODECS: dict[CodecName, Codec] = {
@@ -101,6 +103,7 @@ CODECS: dict[CodecName, Codec] = {
         preset="slow",
         presets=(12, 11, 10, 9, 8, 7, 6, 4, 2),
         least=4,
+        least_rated=64,
     ),
 }
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from mediamill.operations.streams._av import av
 from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import MediaFacts, VideoFacts
-from mediamill.operations.streams._open import packets
+from mediamill.operations.streams._open import packets, seeks_well
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -179,7 +179,13 @@ def early(video: VideoFacts, pts: int, seconds: float = _FURTHER) -> int | None:
 
 
 def to_key(source: "InputContainer", stream: Any, position: int | None) -> None:
-    """Go to the key picture at or before a position in a stream's ticks, or to the start of the file."""
+    """Go to the key picture at or before a position in a stream's ticks, or to the start of the file.
+
+    Where that cannot be relied on, it is always the start: times after a seek may differ from those before any.
+    """
+    if not seeks_well(source):
+        source.seek(0, backward=True)
+        return
     if position is not None:
         source.seek(position, stream=stream, backward=True)
         return

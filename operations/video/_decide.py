@@ -8,6 +8,7 @@ from msgspec import structs
 from mediamill.operations.streams._bitrate import parse_bitrate
 from mediamill.operations.streams._facts import RGB, UNSPECIFIED, AudioFacts, Colour, MediaFacts, VideoFacts
 from mediamill.operations.streams._matrix import Turn
+from mediamill.operations.streams._mux import codings_held
 from mediamill.operations.streams._sound import DECODERS, AudioCode, AudioCodecName, code_for
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, Preset, VideoCode
 from mediamill.operations.video._geometry import Size
@@ -44,15 +45,10 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size, *, fast: bool = Fa
 
     Raises:
         EncodeFailed: The coding does not go down to that size.
+        InvalidJob: It does not at a bitrate.
     """
     codec = CODECS[job.coding]
-    if min(size) < codec.least:
-        raise EncodeFailed(
-            f"{job.coding} codes pictures from {codec.least}x{codec.least} pixels on, the film would have "
-            f"{size[0]}x{size[1]}.",
-            received=f"{size[0]}x{size[1]}",
-            expected="a larger size, or another codec",
-        )
+    _check_size(job, size)
     depth = 10 if facts.depth > 8 and 10 in codec.formats else 8
     bitrate = parse_bitrate(job.bitrate, "bitrate")
     spent = bitrate is not None or job.target_bytes is not None or job.least_score is not None
@@ -68,6 +64,32 @@ def video_code(job: CodingJob, facts: VideoFacts, size: Size, *, fast: bool = Fa
         colour=out_colour(facts, depth),
         signed=not job.strip_metadata,
     )
+
+
+def _check_size(job: CodingJob, size: Size) -> None:
+    """Refuse sizes an encoder does not go down to, before anything is decoded.
+
+    Raises:
+        EncodeFailed: The coding has no pictures so small.
+        InvalidJob: It has, but not at a bitrate.
+    """
+    codec = CODECS[job.coding]
+    shown = f"{size[0]}x{size[1]}"
+    if min(size) < codec.least:
+        raise EncodeFailed(
+            f"{job.coding} codes pictures from {codec.least}x{codec.least} pixels on, the film would have {shown}.",
+            received=shown,
+            expected="a larger size, or another codec",
+        )
+    field = "bitrate" if job.bitrate is not None else "target_size" if job.target_bytes is not None else None
+    if field is not None and min(size) < codec.least_rated:
+        raise InvalidJob(
+            f"{job.coding} keeps to a bitrate from {codec.least_rated}x{codec.least_rated} pixels on, the film would "
+            f"have {shown}: name crf or quality in place of {field}, or another codec.",
+            field=field,
+            received=shown,
+            expected=f"crf or quality, or at least {codec.least_rated}x{codec.least_rated} pixels",
+        )
 
 
 def out_colour(facts: VideoFacts, depth: int) -> Colour:
@@ -114,7 +136,7 @@ def audio_code(job: CodingJob, sound: AudioFacts | None, container: Container) -
     bitrate = parse_bitrate(job.audio_bitrate, "audio_bitrate")
     held = fits(sound, container)
     if job.audio_codec == "copy" or (job.audio_codec is None and bitrate is None and held):
-        if not held:
+        if not held and sound.codec not in codings_held(container):
             raise InvalidJob(
                 f"{container} does not hold the film's {sound.codec} sound.",
                 field="audio_codec",

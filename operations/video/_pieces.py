@@ -42,7 +42,7 @@ class Frames:
         self._tick = video.tick
         self._sliver = SLIVER / float(video.tick)
         self._damage = damage
-        self._clock = Clock(source.format.name)
+        self._clock = Clock(source.format.name, video.codec)
         self._ranks = Ranks()
         self._before: tuple[Any, int] | None = None
         self.over = False

@@ -16,7 +16,7 @@ from mediamill.operations.streams._av import av
 from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import VideoFacts
-from mediamill.operations.streams._open import packets
+from mediamill.operations.streams._open import packets, seeks_well
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -84,7 +84,7 @@ class Shots:
         self._damage = damage
         self._check = check
         self._format = format_name
-        self._clock = Clock(format_name)
+        self._clock = Clock(format_name, video.codec)
         self._context: Any = self._stream.codec_context
         if not self._context.is_open:
             self._context.thread_type, self._context.thread_count = "AUTO", threads
@@ -214,10 +214,12 @@ class Shots:
             return _chained(key, packets)
 
     def _rewind(self) -> bool:
+        if not seeks_well(self._container):
+            return self._seek(0.0)
         return self._seek(self._first - _BEFORE) or self._seek(self._first)
 
     def _seek(self, seconds: float) -> bool:
-        self._clock = Clock(self._format)
+        self._clock = Clock(self._format, self._video.codec)
         try:
             self._container.seek(math.floor(seconds * av().time_base + 1), backward=True)
         except av().FFmpegError:  # what cannot be sought is read on from where it is

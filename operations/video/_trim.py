@@ -12,19 +12,21 @@ from mediamill.operations.streams._av import av, output_error
 from mediamill.operations.streams._companions import Companions
 from mediamill.operations.streams._cover import read_covers
 from mediamill.operations.streams._damage import Damage
-from mediamill.operations.streams._dts import Fitting, with_decoding_times
+from mediamill.operations.streams._dts import with_decoding_times
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts
 from mediamill.operations.streams._jumps import continuous
-from mediamill.operations.streams._mux import carry_stream_tags, carry_tags, copied_stream, muxer
-from mediamill.operations.streams._open import demuxer, packets
+from mediamill.operations.streams._mux import carry_stream_tags, carry_tags, codings_held, copied_stream, muxer
+from mediamill.operations.streams._open import demuxer, packets, seeks_well
 from mediamill.operations.streams._reader import Reader, Span, Wanted
 from mediamill.operations.video._chain import chain_for
-from mediamill.operations.video._codecs import CODECS, VideoCode, mend_decoding_time, set_up_encoder
-from mediamill.operations.video._cut import SLIVER, Cut, early, to_key
+from mediamill.operations.video._codecs import CODECS, Container, VideoCode, mend_decoding_time, set_up_encoder
+from mediamill.operations.video._cut import Cut, early, to_key
+from mediamill.operations.video._decide import recoded, usual_sound
 from mediamill.operations.video._edges import USUAL_RATE, Joint
 from mediamill.operations.video._light import add_stream, telling
 from mediamill.operations.video._pieces import CodedPiece, CopiedPiece, coded_tail
 from mediamill.operations.video._tone import tone_map
+from mediamill.operations.video._tracks import CodedTrack, CopiedTrack, Track
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -34,12 +36,6 @@ _BEFORE_SOUND, _BEFORE_CAPTIONS = 2.0, 15.0
 
 _APART = 10.0
 """Seconds by which streams of a file may lie apart; what comes later than that is not waited for."""
-
-_HIDING = ("mp4", "mov")
-"""Containers whose edit lists hide what a decoder of sound is fed to begin well."""
-
-_RUN_UP = {"aac": 1, "mp3": 3, "opus": 4, "vorbis": 1}
-"""Packets a decoder of each coding is fed before what it gives is right."""
 
 _PACKETS_A_CHECK = 32
 
@@ -73,43 +69,12 @@ class Order(Struct, frozen=True, kw_only=True):
     """
 
     path: str
-    format: str
+    format: Container
     cut: Cut
     joint: Joint | None
     code: VideoCode | None
     sounds: tuple[AudioFacts, ...]
     strip: bool
-
-
-class _Track:
-    """A sound track's packets: those within the cut."""
-
-    def __init__(self, order: Order, facts: AudioFacts, stream: Any, made: Any, begin: float, end: float) -> None:
-        self._made = made
-        self._tick = float(stream.time_base)
-        self._shift = round(begin / self._tick)
-        self._from = -float("inf") if order.cut.whole else begin / self._tick
-        self._until = end / self._tick
-        self._run_up = _RUN_UP.get(facts.codec, 0) if order.format in _HIDING else None
-        self._fitting = Fitting()
-        self.over = False
-
-    def take(self, packet: Any) -> Any:
-        """Return a packet for the output, None where it is outside the cut or comes too late."""
-        time = packet.dts if packet.pts is None else packet.pts
-        if time >= self._until - SLIVER / self._tick:
-            self.over = True
-            return None
-        # With an edit list the first packet may begin before the cut; without, the sound begins with the next one.
-        ahead_ = 0 if self._run_up is None else (1 + self._run_up) * packet.duration
-        if time + ahead_ <= self._from and not (ahead_ == 0 and time >= self._from - SLIVER / self._tick):
-            return None
-        packet.pts = time - self._shift
-        packet.dts -= self._shift
-        if not self._fitting.keeps(packet):
-            return None
-        packet.stream = self._made
-        return packet
 
 
 def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, order: Order, damage: Damage) -> Trimmed:
@@ -139,12 +104,7 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
         carry_tags(source, target, strip=order.strip, shift=begin, end=end)
         picture = _picture(target, source, video, order, ctx.threads)
         piece = _piece(ctx, source, picture, video, order, tail, damage, table)
-        tracks = {
-            one.index: _Track(
-                order, one, source.streams[one.index], _added(target, source.streams[one.index], order), begin, end
-            )
-            for one in order.sounds
-        }
+        tracks = {one.index: _track(source, target, order, one, begin, end, damage) for one in order.sounds}
         companions = Companions(source, target, facts, order.format, covers, strip=order.strip)
         reading = _Pass(source, facts, video, order.cut, piece, tracks, companions, damage)
         items: Iterator[Any] = reading.items()
@@ -159,6 +119,24 @@ def trim(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, ord
         writer.flush()
         damage.ended(reading.ended, reading.expected)
     return _made(piece, writer, companions)
+
+
+def _track(
+    source: "InputContainer",
+    target: "OutputContainer",
+    order: Order,
+    sound: AudioFacts,
+    begin: float,
+    end: float,
+    damage: Damage,
+) -> Track:
+    """Return what takes a sound track's packets: as they are, or coded anew where the container does not hold them."""
+    original = source.streams[sound.index]
+    if sound.codec in codings_held(order.format):
+        made = _added(target, original, order)
+        return CopiedTrack(sound, original, made, begin, end, whole=order.cut.whole, format_name=order.format)
+    code = recoded(sound, usual_sound(order.format), None)
+    return CodedTrack(target, code, original, begin, end, damage, strip=order.strip)
 
 
 def _check(ctx: Context, stream: Stream, facts: MediaFacts, video: VideoFacts, order: Order, damage: Damage) -> None:
@@ -243,7 +221,7 @@ class _Pass:
         video: VideoFacts,
         cut: Cut,
         piece: CopiedPiece | CodedPiece,
-        tracks: dict[int, _Track],
+        tracks: dict[int, Track],
         companions: Companions,
         damage: Damage,
     ) -> None:
@@ -278,17 +256,17 @@ class _Pass:
             elif at in tracks:
                 if not tracks[at].over:
                     self._read_to(packet, at)
-                    made = tracks[at].take(packet)
-                    if made is not None:
-                        yield made
+                    yield from tracks[at].take(packet)
             else:
                 made = self._caption(packet)
                 if made is not None:
                     yield made
             if piece.over and (all(one.over for one in tracks.values()) or packet.dts * packet.time_base > limit):
-                return
+                break
         if not piece.over:
             yield from self._pictures(None)
+        for track in tracks.values():
+            yield from track.finish()
 
     def _read_to(self, packet: Any, index: int) -> None:
         time = packet.dts if packet.pts is None else packet.pts
@@ -315,7 +293,8 @@ class _Pass:
         stream = self._source.streams[self._video.index]
         seconds = _BEFORE_CAPTIONS if self._facts.subtitles else _BEFORE_SOUND
         position = early(self._video, min(self._cut.first, self._cut.start), seconds)
-        if position is not None:  # else it is read from where it was opened, sound from before the picture included
+        # Else it is read from where it was opened, sound from before the picture included.
+        if position is not None or not seeks_well(self._source):
             to_key(self._source, stream, position)
 
     def _packets(self) -> Iterator[Any]:

@@ -1,6 +1,6 @@
 """Cut a part out of a film."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta, Struct, structs
 
@@ -8,13 +8,15 @@ from mediamill.operations.contract import Context, Metadata, Plan, Stream, Targe
 from mediamill.operations.streams._clock import Clock
 from mediamill.operations.streams._damage import Damage
 from mediamill.operations.streams._facts import AudioFacts, MediaFacts, VideoFacts, read_facts
+from mediamill.operations.streams._mux import codings_held
 from mediamill.operations.streams._open import demuxer, open_input
 from mediamill.operations.streams._outputs import place
+from mediamill.operations.streams._sound import AudioCode
 from mediamill.operations.streams._times import Time, parse_seconds
 from mediamill.operations.video._codecs import CODECS, CodecName, Container, VideoCode
 from mediamill.operations.video._course import frames_held, picture_of
 from mediamill.operations.video._cut import SLIVER, Cut, find_cut
-from mediamill.operations.video._decide import coding_of, out_colour, sound_of
+from mediamill.operations.video._decide import coding_of, out_colour, recoded, sound_of, usual_sound
 from mediamill.operations.video._edges import FINE, Joint, joint_for
 from mediamill.operations.video._geometry import even
 from mediamill.operations.video._params import VideoJob, suffix_container
@@ -85,9 +87,11 @@ class _Prepared(Struct, frozen=True, kw_only=True):
     facts: MediaFacts
     video: VideoFacts
     sounds: tuple[AudioFacts, ...]
+    container: Container
     cut: Cut
     joint: Joint | None
     code: VideoCode | None
+    audio: AudioCode | Literal["copy"]
     plan: Plan
 
 
@@ -127,7 +131,7 @@ def run(params: Params, ctx: Context) -> Metadata:
 def _order(params: Params, prepared: _Prepared, target: Target, path: str, code: VideoCode | None) -> Order:
     return Order(
         path=path,
-        format=target.format,
+        format=prepared.container,
         cut=prepared.cut,
         joint=prepared.joint if code is None else None,
         code=code,
@@ -152,7 +156,7 @@ def _report(params: Params, prepared: _Prepared, code: VideoCode | None, made: T
     end = params.span[1]
     if end is not None and facts.duration and end > facts.duration + SLIVER:
         found["end_capped"] = True
-    found |= sound_report(next(iter(prepared.sounds), None), "copy") | made.notes
+    found |= sound_report(next(iter(prepared.sounds), None), prepared.audio) | made.notes
     others = left_out(facts, sound_of(facts, params.track)) if params.track is not None else []
     return found | ({"dropped": [*others, *found.get("dropped", ())]} if others else {})
 
@@ -165,9 +169,10 @@ def _prepare(params: Params, ctx: Context) -> _Prepared:
         container = _container(params, stream, video)
         sound = sound_of(facts, params.track)
         sounds = facts.audio if params.track is None or sound is None else (sound,)
-        _check_held(container, video, sounds)
+        _check_held(container, video, sounds, accurate=params.accurate)
         cut, joint = _cut(params, source, facts, video)
-    anew = cut.head or bool(cut.tail) or video.scrambled
+    held, first = codings_held(container), next(iter(sounds), None)
+    anew = cut.head or bool(cut.tail) or video.scrambled or video.codec not in held
     code = _code(video, container, params) if anew and joint is None else None
     size = code.size if code is not None else even(video.shown)
     target = Target(path=place(params, stream.name, container), format=container, width=size[0], height=size[1])
@@ -179,9 +184,11 @@ def _prepare(params: Params, ctx: Context) -> _Prepared:
         facts=facts,
         video=video,
         sounds=sounds,
+        container=container,
         cut=cut,
         joint=joint,
         code=code,
+        audio="copy" if first is None or first.codec in held else recoded(first, usual_sound(container), None),
         plan=Plan(targets=(target,), memory_bytes=memory, pixels=pixels),
     )
 
@@ -204,7 +211,7 @@ def _cut(params: Params, source: "InputContainer", facts: MediaFacts, video: Vid
         )
     if not cut.head and not cut.tail:
         return cut, None
-    if Clock(facts.format).guesses:  # where pictures belong is known of decoded ones alone
+    if Clock(facts.format, video.codec).guesses:  # where pictures belong is known of decoded ones alone
         return cut, None
     if video.codec == "hevc" and cut.tail and cut.last is not None and cut.last <= cut.first:
         # Only the key picture would stay, and where its group is open, decoders may lose what is joined to it.
@@ -221,9 +228,19 @@ def _container(params: Params, stream: Stream, video: VideoFacts) -> Container:
     return _SAME.get(stream.kind.format, "mkv" if video.codec == "vp8" else "mp4")
 
 
-def _check_held(container: Container, video: VideoFacts, sounds: tuple[AudioFacts, ...]) -> None:
-    """Refuse what a container cannot hold, before anything is written: a cut codes nothing into something else."""
+def _check_held(container: Container, video: VideoFacts, sounds: tuple[AudioFacts, ...], *, accurate: bool) -> None:
+    """Refuse what a container cannot hold, before anything is written.
+
+    A cut codes nothing into something else, but for what came in older containers and no newer one holds.
+    """
     coding = coding_of(video.codec)
+    if not accurate and video.codec not in codings_held(container):
+        raise InvalidJob(
+            f"{container} does not hold the film's {video.codec}, so that it cannot be copied.",
+            field="accurate",
+            received=False,
+            expected="true, which codes it anew",
+        )
     allowed = CODECS[coding].containers if coding is not None else ("mp4", "mov", "mkv")
     refused = video.codec if container not in allowed else None
     if refused is None and container == "webm":

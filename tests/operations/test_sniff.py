@@ -20,6 +20,27 @@ def bmp(header: int) -> bytes:
     return b"BM" + bytes(12) + header.to_bytes(4, "little") + bytes(40)
 
 
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+ASF_STREAM = bytes.fromhex("4d5bcf11a8fd00805f5c442b")
+
+
+def asf(*types: bytes, told: int = 0) -> bytes:
+    body = b"".join(bytes(20) + kind + ASF_STREAM for kind in types)
+    return ASF + (told or 24 + len(body)).to_bytes(8, "little") + body
+
+
+def ogg(*pages: bytes) -> bytes:
+    """Return the first pages of an Ogg file, then one that goes on."""
+    made = b"".join(b"OggS\0\x02" + bytes(20) + bytes([1, len(page)]) + page for page in pages)
+    return made + b"OggS\0\0" + bytes(20) + bytes([1, 7]) + b"\x80theora"
+
+
+def ac3(rate: int, code: int, version: int, size: int) -> bytes:
+    frame = b"\x0b\x77" + ((size // 2 - 1) if version > 10 else 0x5A5A).to_bytes(2, "big")
+    frame += bytes([rate << 6 | code, version << 3])
+    return frame.ljust(size, b"\0") + b"\x0b\x77"
+
+
 KINDS: list[tuple[bytes, str]] = [
     (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", "jpeg"),
     (b"\xff\xd8\xff\xdb", "jpeg"),
@@ -64,6 +85,24 @@ KINDS: list[tuple[bytes, str]] = [
     (b"\xff\xf1\x50\x80", "aac"),
     (b"fLaC", "flac"),
     (b"OggS", "ogg"),
+    (ogg(b"OpusHead\1\2"), "ogg"),
+    (ogg(b"fishead\0", b"\x80theora\3"), "ogv"),
+    (ogg(b"\1vorbis", b"OVP80\1"), "ogv"),
+    (b"\x00\x00\x01\xba\x21\x00\x01", "mpegps"),
+    (b"\x00\x00\x01\xba\x44\x00\x04", "mpegps"),
+    (asf(b"\x40\x9e\x69\xf8"), "wma"),
+    (asf(b"\xc0\xef\x19\xbc"), "asf"),
+    (asf(b"\x40\x9e\x69\xf8", b"\xc0\xef\x19\xbc"), "asf"),
+    (asf(b"\x40\x9e\x69\xf8", told=9000), "asf"),
+    (ac3(0, 20, 8, 768), "ac3"),
+    (ac3(1, 20, 8, 834), "ac3"),
+    (ac3(1, 21, 8, 836), "ac3"),
+    (ac3(2, 20, 8, 1152), "ac3"),
+    (ac3(0, 0x3F, 16, 512), "eac3"),
+    (b"#!AMR\n<", "amr"),
+    (b"#!AMR-WB\n", "amr"),
+    (ftyp(b"3gp4", b"3gp4", b"isom"), "mp4"),
+    (ftyp(b"3g2a"), "mp4"),
     (b"FORM\x00\x00\x00\x00AIFF", "aiff"),
     (b"FORM\x00\x00\x00\x00AIFC", "aiff"),
     (b"%PDF-1.7\n", "pdf"),
@@ -107,7 +146,8 @@ def test_a_file_is_what_its_first_bytes_say(data: bytes, name: str) -> None:
     [
         b"\x00", b"\xff", b"\xff\xd8", b"\x89PNG", b"RIFF\x00\x00\x00\x00ACON", b"RIFF\x00\x00\x00\x00XXXX",
         b"FORM\x00\x00\x00\x00ILBM", b"\x80" * 100, b"text\x00more", b"\xe9t\xe9" + b"x" * 100, b"BM" + b"\xff" * 50,
-        zlib.compress(SVG),
+        zlib.compress(SVG), b"\x00\x00\x01\xba", b"\x00\x00\x01\xba\xff", b"\x00\x00\x01\xb3\x0a", ASF[:15] + bytes(9),
+        ac3(0, 20, 8, 770), ac3(3, 20, 8, 768), ac3(0, 38, 8, 768), ac3(0, 20, 17, 768),
     ],
 )  # fmt: skip
 def test_other_bytes_are_of_an_unknown_kind(data: bytes) -> None:

@@ -92,6 +92,7 @@ def disguises(film, port):
         yield b'\xef\xbb\xbf#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="' + target + b'"\n#EXTINF:2,\n' + target + b"\n"
         yield b'<?xml version="1.0"?><MPD><Period><BaseURL>' + target + b"</BaseURL></Period></MPD>"
     yield b"v=0\r\nc=IN IP4 127.0.0.1\r\nm=video " + str(port).encode() + b" TCP 96\r\na=control:" + there + b"\r\n"
+    yield b'<asx version="3.0"><entry><ref href="' + target + b'"/></entry></asx>'
     yield b"[Reference]\nRef1=http://" + address + b"/a.ts\n"
 
 

@@ -2,7 +2,7 @@ import av
 import numpy as np
 import pytest
 
-from fixtures.samples import scenes
+from fixtures.samples import reels, scenes
 from mediamill.operations.video import video_resize
 
 
@@ -148,6 +148,27 @@ def test_the_smallest_film_each_codec_makes(resized, job, sample, tmp_path, seen
         result = job("video_resize", input=sample("silent.mp4"), output=tmp_path / "b.mp4", **fields)
         assert result.error_info.code == "encode_failed"
         assert f"{least}x{least}" in result.error
+
+
+@pytest.mark.parametrize("field", ["bitrate", "target_size"])
+@pytest.mark.parametrize("size", [(62, 64), (64, 62)])
+def test_av1_has_no_bitrate_for_small_pictures(job, sample, tmp_path, field, size):
+    source = tmp_path / "small.mp4"
+    source.write_bytes(reels.write(reels.Film(picture=reels.Picture(size=size, seconds=0.4))))
+    fields = {"input": source, "output": tmp_path / "b.mp4", "codec": "av1", "preset": "ultrafast"}
+    result = job("video_transcode", **fields, **{field: "200k"}, skip_if_larger=False)
+    assert (result.error_info.code, result.error_info.field) == ("invalid_job", field)
+    assert "64x64" in result.error
+    assert f"{size[0]}x{size[1]}" in result.error
+    assert "crf" in result.error
+    assert job("video_transcode", **fields, crf=40, skip_if_larger=False).success
+
+
+def test_av1_keeps_to_a_bitrate_from_64_pixels_on(done, tmp_path):
+    source = tmp_path / "small.mp4"
+    source.write_bytes(reels.write(reels.Film(picture=reels.Picture(size=(64, 64), seconds=0.4))))
+    fields = {"codec": "av1", "preset": "ultrafast", "bitrate": "200k", "skip_if_larger": False}
+    done("video_transcode", input=source, output=tmp_path / "b.mp4", **fields)
 
 
 def test_pictures_stored_out_of_order_are_not_copied(done, sample, tmp_path, seen):
