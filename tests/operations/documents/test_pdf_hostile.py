@@ -169,6 +169,6 @@ def test_a_font_that_cannot_be_written_anew_is_not_cut(monkeypatch):
     def fail(*_, **__):
         raise CharStringCompileError("a number of a kind that cannot be written")
 
-    monkeypatch.setattr(_cff, "_read", fail)
+    monkeypatch.setattr(_cff, "opened", fail)
     with pytest.raises(_cff.Unreadable):
         _cff.cut(b"", cids=set(), codes=set(), names=set())
