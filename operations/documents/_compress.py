@@ -6,7 +6,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mediamill.operations.contract import Context
-from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pixels, _streams
+from mediamill.operations.documents import (
+    _dedupe,
+    _fonts,
+    _grey,
+    _images,
+    _metadata,
+    _pixels,
+    _same,
+    _streams,
+)
 from mediamill.operations.documents._open import DocumentFacts, open_pdf
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
@@ -123,8 +132,14 @@ def compress(
         careful = _careful(settings)
         with open_pdf(data, password) as again:
             attempt = _attempt(again, facts, data, password, careful, ctx)
+    if attempt.verdict.reason and settings.remove_metadata and not facts.repaired:
+        bare = _bare(facts, data, password, settings, ctx)
+        if not bare.verdict.reason:
+            found = _metadata_of(facts, data, bare.data, replace(bare.images, found=pictures))
+            return Made(bare.data, {**found, **_lost(facts), "only_metadata_removed": attempt.verdict.reason})
     if attempt.verdict.reason:
-        return _untouched(data, facts, pictures, f"not proven the same: {attempt.verdict.reason}")
+        kept = "; its metadata are still there" if settings.remove_metadata else ""
+        return _untouched(data, facts, pictures, f"not proven the same: {attempt.verdict.reason}{kept}")
     if len(attempt.data) >= len(data) and not settings.has_to_change:
         return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
@@ -134,11 +149,30 @@ def compress(
         metadata["colours_kept"] = attempt.coloured
     if first.verdict.reason:
         metadata["pictures_kept"] = first.verdict.reason
+    if settings.remove_metadata:
+        metadata.update(_lost(facts))
     return Made(attempt.data, metadata)
 
 
 def _careful(settings: Settings) -> Settings:
     return replace(settings, lossy=False, dpi=0, quality=0, tolerance=GREY if settings.grayscale else EXACT)
+
+
+def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
+    """Return the standards a document no longer says it conforms to: that was in its metadata."""
+    return {"claims_removed": list(facts.claims)} if facts.claims else {}
+
+
+def _bare(facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context) -> _Attempt:
+    """Take the metadata out and change nothing else, so that what is left can be proven object by object."""
+    try:
+        with open_pdf(data, password) as pdf:
+            _metadata.strip(pdf, facts, ctx.check)
+            made = save(pdf, facts, linearize=settings.linearize, pack=False)
+        reason = _same.difference(data, made, password, ctx.check)
+    except (*malformed(), RuntimeError) as error:
+        return _Attempt(b"", _images.Report(), 0, Verdict(f"it cannot be written anew: {error}"))
+    return _Attempt(made, _images.Report(), 0, Verdict(reason))
 
 
 def _attempt(

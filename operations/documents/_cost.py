@@ -116,21 +116,23 @@ class Costs:
 
     def _read(self, content: Any, resources: Any, outer: Any) -> tuple[_Content, list[tuple[Any, Any]]]:
         """Return what content paints, and the forms in it with the resources they may fall back on."""
-        painted, forms = _Content(), dict[Key, Any]()
+        painted, forms = _Content(), dict[Key, tuple[Any, Any]]()
         try:
             data = _content.joined(content)
             self._bytes += len(data)
             painted.pixels = _inline_pixels(data)
             for (name, operator), times in Counter(match.groups() for match in _PAINTED.finditer(data)).items():
-                inner, pixels = self._painted(_named(name, operator, resources), operator)
+                thing = _named(name, operator, resources)
+                inner, pixels = self._painted(thing, operator)
                 painted.pixels += times * pixels
+                own = thing.get("/Resources", resources) if operator == b"Tf" and inner else resources
                 for form in inner:
                     painted.forms[form.objgen] = painted.forms.get(form.objgen, 0) + times
-                    forms[form.objgen] = form
+                    forms[form.objgen] = form, own or outer
         except malformed():
             self._bytes += _may_become(content)
             return _Content(), []
-        return painted, [(form, resources or outer) for form in forms.values()]
+        return painted, list(forms.values())
 
     def _painted(self, thing: Any, operator: bytes) -> tuple[list[Any], int]:
         """Return the forms, patterns, groups or letters that a thing stands for, and a picture's pixels."""
