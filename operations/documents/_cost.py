@@ -73,6 +73,7 @@ class Costs:
         self._bytes = 0
         self._weighed: set[Key] = set()
         self._is_heavy = False
+        self._of_page: Any = None
 
     def too_much(self, page: "pikepdf.Page") -> bool:
         """Return whether a page paints more, or of more pixels, or needs larger fonts and tables than are allowed.
@@ -81,6 +82,7 @@ class Costs:
         """
         self._bytes = 0
         resources, notes = page.obj.get("/Resources"), page.obj.get("/Annots")
+        self._of_page = resources
         direct, found = self._read(page.obj.get("/Contents"), resources, resources)
         for form in _appearances(notes):
             direct.forms[form.objgen] = direct.forms.get(form.objgen, 0) + 1
@@ -123,6 +125,8 @@ class Costs:
             painted.pixels = _inline_pixels(data)
             for (name, operator), times in Counter(match.groups() for match in _PAINTED.finditer(data)).items():
                 thing = _named(name, operator, resources)
+                if thing is None:  # readers then look among the page's
+                    thing = _named(name, operator, self._of_page)
                 inner, pixels = self._painted(thing, operator)
                 painted.pixels += times * pixels
                 own = thing.get("/Resources", resources) if operator == b"Tf" and inner else resources
