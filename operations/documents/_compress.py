@@ -165,13 +165,16 @@ def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
 
 def _bare(facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context) -> _Attempt:
     """Take the metadata out and change nothing else, so that what is left can be proven object by object."""
+    made = b""
     try:
         with open_pdf(data, password) as pdf:
             _metadata.strip(pdf, facts, ctx.check)
             made = save(pdf, facts, linearize=settings.linearize, pack=False)
         reason = _same.difference(data, made, password, ctx.check)
-    except (*malformed(), RuntimeError) as error:
-        return _Attempt(b"", _images.Report(), 0, Verdict(f"it cannot be written anew: {error}"))
+    except malformed() as error:
+        reason = f"it cannot be written anew: {error}"
+    except RuntimeError as error:  # what qpdf raises where it finds itself at a loss
+        reason = f"it cannot be written anew: {error}"
     return _Attempt(made, _images.Report(), 0, Verdict(reason))
 
 

@@ -188,7 +188,8 @@ def _pixels(picture: Any) -> int:
     if not all(isinstance(side, int) and side > 0 for side in sides):
         return 0
     last = [name for name, _ in _filters.chain(picture)][-1:]
-    return math.prod(sides) * (_WAVELET if last == [_filters.JPX] else 1)
+    count: int = math.prod(sides)
+    return count * (_WAVELET if last == [_filters.JPX] else 1)
 
 
 def _inline_pixels(data: bytes) -> int:

@@ -1,14 +1,11 @@
 """Two documents held against each other object by object, where no reader can be asked to show them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mediamill.operations.documents import _metadata
 from mediamill.operations.documents._open import open_pdf
 from mediamill.protocol.errors import MediaError
-
-if TYPE_CHECKING:
-    import pikepdf
 
 
 def difference(before: bytes, after: bytes, password: str, check: Callable[[], None]) -> str | None:
@@ -32,10 +29,11 @@ def difference(before: bytes, after: bytes, password: str, check: Callable[[], N
         return f"it does not open again: {error.message}"
 
 
-def _difference(one: "pikepdf.Object", other: "pikepdf.Object", check: Callable[[], None]) -> str | None:
+def _difference(one: Any, other: Any, check: Callable[[], None]) -> str | None:
     import pikepdf
 
-    left, pairs = [(one, other, "the catalogue")], dict[tuple[int, int], tuple[int, int]]()
+    left: list[tuple[Any, Any, str]] = [(one, other, "the catalogue")]
+    pairs = dict[tuple[int, int], tuple[int, int]]()
     while left:
         before, after, place = left.pop()
         if not isinstance(before, pikepdf.Object) or not isinstance(after, pikepdf.Object):
