@@ -29,7 +29,9 @@ MAX_PIXELS = 1_000_000_000
 _DEEPEST = 40
 """Levels of forms in forms up to which readers follow them."""
 
-_MAX_BYTES = 256 << 20
+_MAX_BYTES = 64 << 20
+"""Of content on one page: readers keep what is painted, in ten times as much memory or more."""
+
 _MAX_PART = 64 << 20
 """Of a font, profile or table, decoded: readers hold them in memory, some of them several times."""
 
