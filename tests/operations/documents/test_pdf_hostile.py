@@ -83,7 +83,8 @@ def test_pictures_that_are_letters_keep_their_pixels(done, sample, tmp_path, own
     "name",
     [
         "bomb-forms.pdf", "bomb-contents.pdf", "bomb-content.pdf", "bomb-twice.pdf", "bomb-picture.pdf",
-        "bomb-font.pdf", "bomb-profile.pdf", "bomb-letters.pdf", "bomb-inline.pdf", "bomb-elsewhere.pdf", "bomb-paths.pdf",
+        "bomb-font.pdf", "bomb-profile.pdf", "bomb-letters.pdf", "bomb-inline.pdf", "bomb-elsewhere.pdf",
+        "bomb-paths.pdf",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("quality", ["medium", "lossless"])
