@@ -283,6 +283,8 @@ def _aimed(image: "pyvips.Image", task: Task) -> tuple[tuple[int, int], int]:
 def _decoded(task: Task) -> "pyvips.Image | None":
     library = vips()
     if task.filter == _filters.DCT:
+        if _is_told_otherwise(task):
+            return None
         shrink = 1
         while task.size and shrink < 8 and task.width >= 4 * shrink * task.size[0]:
             shrink *= 2
@@ -300,6 +302,13 @@ def _decoded(task: Task) -> "pyvips.Image | None":
             return None
         return library.Image.new_from_memory(task.data, task.width, task.height, task.components, "uchar")
     return _looked_up(task)
+
+
+def _is_told_otherwise(task: Task) -> bool:
+    """Return whether a JPEG's document says how its colours were turned, and decoders, who do not know, guess wrong."""
+    usual = 1 if task.components == 3 else 0
+    marked = any(mark in task.data[: task.data.find(b"\xff\xda")] for mark in (b"Adobe", b"JFIF"))
+    return task.parms.get("/ColorTransform", usual) != usual and not marked
 
 
 def _looked_up(task: Task) -> "pyvips.Image | None":

@@ -7,7 +7,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mediamill.operations.contract import Context
-from mediamill.operations.documents import _dedupe, _fonts, _grey, _images, _metadata, _pages, _pixels, _streams
+from mediamill.operations.documents import (
+    _dedupe,
+    _fonts,
+    _grey,
+    _images,
+    _metadata,
+    _pages,
+    _pixels,
+    _same,
+    _streams,
+)
 from mediamill.operations.documents._open import DocumentFacts, open_pdf
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
@@ -134,8 +144,14 @@ def compress(
         kept[what] = attempt.verdict.reason
         with open_pdf(data, password) as again:
             attempt = _attempt(again, facts, data, password, careful, ctx)
+    if attempt.verdict.reason and settings.remove_metadata and not facts.repaired:
+        bare = _bare(facts, data, password, settings, ctx)
+        if not bare.verdict.reason:
+            found = _metadata_of(facts, data, bare.data, replace(bare.images, found=pictures))
+            return Made(bare.data, {**found, **_lost(facts), "only_metadata_removed": attempt.verdict.reason})
     if attempt.verdict.reason:
-        return _untouched(data, facts, pictures, f"not proven the same: {attempt.verdict.reason}")
+        left = "; its metadata are still there" if settings.remove_metadata else ""
+        return _untouched(data, facts, pictures, f"not proven the same: {attempt.verdict.reason}{left}")
     if len(attempt.data) >= len(data) and not settings.has_to_change:
         return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
@@ -144,6 +160,8 @@ def compress(
     if attempt.coloured:
         metadata["colours_kept"] = attempt.coloured
     metadata.update(kept)
+    if settings.remove_metadata:
+        metadata.update(_lost(facts))
     return Made(attempt.data, metadata)
 
 
@@ -155,6 +173,26 @@ def _more_careful(settings: Settings) -> Iterator[tuple[str, Settings]]:
         yield "pictures_kept", settings
     if settings.subset_fonts:
         yield "fonts_kept", replace(settings, subset_fonts=False)
+
+
+def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
+    """Return the standards a document no longer says it conforms to: that was in its metadata."""
+    return {"claims_removed": list(facts.claims)} if facts.claims else {}
+
+
+def _bare(facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context) -> _Attempt:
+    """Take the metadata out and change nothing else, so that what is left can be proven object by object."""
+    made = b""
+    try:
+        with open_pdf(data, password) as pdf:
+            _metadata.strip(pdf, facts, ctx.check)
+            made = save(pdf, facts, linearize=settings.linearize, pack=False)
+        reason = _same.difference(data, made, password, ctx.check)
+    except malformed() as error:
+        reason = f"it cannot be written anew: {error}"
+    except RuntimeError as error:  # what qpdf raises where it finds itself at a loss
+        reason = f"it cannot be written anew: {error}"
+    return _Attempt(made, _images.Report(), 0, Verdict(reason))
 
 
 def _attempt(

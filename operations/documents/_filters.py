@@ -23,6 +23,7 @@ _WITH_PARMS = (FLATE, "/LZWDecode")
 _MOST_FILTERS = 8
 _END_OF_RUNS = 128
 _LZW_CLEAR = 256
+_PIECE = 1 << 18
 
 
 def chain(stream: "pikepdf.Object") -> list[tuple[str, dict[str, Any]]]:
@@ -62,12 +63,42 @@ def most_bytes(stream: "pikepdf.Object") -> int:
 
 def inflate(data: bytes, limit: int) -> bytes | None:
     """Return what Flate data stand for; None where they are damaged or stand for more than `limit` bytes."""
-    decoder = zlib.decompressobj()
-    try:
-        found = decoder.decompress(data, limit + 1)
-    except zlib.error:
-        return None
-    return found if len(found) <= limit and decoder.eof else None
+    parts, whole = _inflated(data, limit)
+    return b"".join(parts) if whole else None
+
+
+def _inflated(data: bytes, limit: int) -> tuple[list[bytes], bool]:
+    """Return the pieces of what Flate data stand for, no further than beyond the limit, and whether that is all."""
+    decoder, parts, left = zlib.decompressobj(), list[bytes](), limit + 1
+    for at in range(0, len(data), _PIECE):
+        try:
+            parts.append(decoder.decompress(data[at : at + _PIECE], left))
+        except zlib.error:
+            return parts, False
+        left -= len(parts[-1])
+        if left <= 0 or decoder.eof:
+            break
+    return parts, left > 0 and decoder.eof
+
+
+def exceeds(stream: "pikepdf.Object", limit: int) -> bool:
+    """Return whether a stream stands for more bytes than that; a damaged one counts as far as it can be read."""
+    import pikepdf
+
+    filters, data = chain(stream), stream.read_raw_bytes()
+    if most_bytes(stream) <= limit:
+        return False
+    for name, parms in filters[:_MOST_FILTERS]:
+        if len(data) > limit or (name in _EXPANDS and name != FLATE and _length(data, name, parms, limit) > limit):
+            return True
+        try:
+            found = b"".join(_inflated(data, limit)[0]) if name == FLATE else _without(data, name, parms, limit)
+        except (pikepdf.PdfError, RuntimeError, ValueError, KeyError):
+            return False
+        if found is None:
+            return False
+        data = found
+    return len(data) > limit or len(filters) > _MOST_FILTERS
 
 
 def decoded(stream: "pikepdf.Object", limit: int) -> bytes | None:

@@ -15,12 +15,18 @@ from mediamill.protocol.results import text
 if TYPE_CHECKING:
     import pikepdf
 
-MAX_OBJECTS = 2_000_000
-"""Objects of one document: each costs memory and time, whatever is in it."""
+MAX_OBJECTS = 600_000
+"""Objects of one document: each costs memory and time, a page's some 2 kB, whatever is in it."""
+
+MAX_VALUES = 6_000_000
+"""Values in the objects of one document: each takes 200 bytes or more once it is read."""
 
 MAX_XMP_BYTES = 1 << 22
 MAX_DECODED_BYTES = 512 << 20
-"""Of one stream, wherever the parser itself decodes it; objects are in streams, too."""
+"""Of one stream, wherever the parser itself decodes it."""
+
+MAX_OBJECT_BYTES = 32 << 20
+"""Of one stream that objects or references to them are kept in, unpacked."""
 
 _TOO_MUCH = "memory limit exceeded"
 _ASKED_AT_MOST = 3
@@ -30,6 +36,10 @@ _OTHER_HANDLER = "unsupported encryption filter"
 _SIGNATURE = b"/ByteRange"
 _FIELD_LEVELS = 64
 _APPEND_ONLY = 2
+_STREAM = re.compile(rb">>\s{0,20}stream\r?\n")
+_STREAM_END = b"endstream"
+_HEAD = 1000
+_VALUE = re.compile(rb"[^\s\[\]<>()/]+|/[^\s\[\]<>()/]*|\(|<")
 
 
 class DocumentFacts(Struct, frozen=True, kw_only=True):
@@ -42,6 +52,7 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
         signed: Why it must not be changed, None where it may.
         pdfa: Its level of PDF/A, such as `1b`, as its metadata claim it.
         pdfx: Whether it says that it is PDF/X, made for print.
+        claims: What else it says that it conforms to, such as `PDF/UA-1` and `PDF/X-3:2002`.
         xfa: Whether it has an XFA form.
         tagged: Whether it has a structure tree.
         linearized: Whether it is laid out for the web.
@@ -53,6 +64,7 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
     signed: str | None
     pdfa: str | None
     pdfx: bool
+    claims: tuple[str, ...]
     xfa: bool
     tagged: bool
     linearized: bool
@@ -112,10 +124,8 @@ def _opened(data: bytes, password: str) -> tuple["pikepdf.Pdf", bool]:
     """Open a document, and say whether it is damaged: readers then repair it in ways of their own."""
     import pikepdf
 
-    pikepdf.settings.set_qpdf_limits(
-        flate_max_memory=MAX_DECODED_BYTES, png_max_memory=MAX_DECODED_BYTES,
-        run_length_max_memory=MAX_DECODED_BYTES, tiff_max_memory=MAX_DECODED_BYTES,
-    )  # fmt: skip
+    _check_size(data)
+    _limit_decoding(MAX_OBJECT_BYTES)
     try:
         pdf = pikepdf.open(io.BytesIO(data), password=password)
         pages, objects = len(pdf.pages), len(pdf.objects)
@@ -130,15 +140,90 @@ def _opened(data: bytes, password: str) -> tuple["pikepdf.Pdf", bool]:
                 expected="a document without encryption, or with a password",
             ) from None
         raise CorruptInput("The PDF is damaged or cut short.", field="input", detail=str(error)) from None
+    finally:
+        _limit_decoding(MAX_DECODED_BYTES)
     warnings = pdf.get_warnings()
     if any(_TOO_MUCH in warning for warning in warnings):
         raise LimitExceeded(
-            f"The PDF keeps objects in a stream of more than {MAX_DECODED_BYTES >> 20} MiB, unpacked.",
+            f"The PDF keeps objects in a stream of more than {MAX_OBJECT_BYTES >> 20} MiB, unpacked.",
             field="input",
-            expected=f"at most {MAX_DECODED_BYTES} bytes",
+            expected=f"at most {MAX_OBJECT_BYTES} bytes",
         )
     if not pages:
         raise CorruptInput("The PDF has no pages that can be found.", field="input")
+    _check_objects(objects)
+    return pdf, bool(warnings)
+
+
+def _limit_decoding(most: int) -> None:
+    """Say how many bytes of a stream the parser may decode."""
+    import pikepdf
+
+    pikepdf.settings.set_qpdf_limits(
+        flate_max_memory=most, png_max_memory=most, run_length_max_memory=most, tiff_max_memory=most,
+    )  # fmt: skip
+
+
+def _check_size(data: bytes) -> None:
+    """Refuse a file of which it can be seen, before it is opened, that there is too much in it.
+
+    Object streams that are encrypted, or packed otherwise than by Flate, are not looked into.
+    """
+    values = 0
+    if _blanks(data) > MAX_VALUES:
+        outside = _without_streams(data)
+        _check_objects(outside.count(b" obj"))
+        values = _values(outside)
+    for objects in _object_streams(data):
+        values += _values(objects)
+        if values > MAX_VALUES:
+            break
+    if values > MAX_VALUES:
+        raise LimitExceeded(
+            f"The PDF's objects have {values} values, above {MAX_VALUES}.",
+            field="input",
+            received=values,
+            expected=f"at most {MAX_VALUES} values",
+        )
+
+
+def _blanks(data: bytes) -> int:
+    return data.count(b" ") + data.count(b"\n") + data.count(b"/")
+
+
+def _values(objects: bytes) -> int:
+    """Return about how many values stand in objects; exactly where there may be many."""
+    about = _blanks(objects)
+    return about if about < MAX_VALUES // 8 else sum(1 for _ in _VALUE.finditer(objects))
+
+
+def _object_streams(data: bytes) -> Iterator[bytes]:
+    """Yield what is in the streams that objects are kept in."""
+    at = 0
+    while (start := _STREAM.search(data, at)) is not None:
+        end = data.find(_STREAM_END, start.end())
+        if end < 0:
+            break
+        head = data[max(at, start.start() - _HEAD) : start.start()].rpartition(b" obj")[2]
+        if b"/ObjStm" in head:
+            packed = data[start.end() : end]
+            yield (_filters.inflate(packed, MAX_OBJECT_BYTES) or b"") if b"/FlateDecode" in head else packed
+        at = end
+
+
+def _without_streams(data: bytes) -> bytes:
+    """Return a file without what is in its streams, in one pass over it, whatever is wrong with it."""
+    parts, at = list[bytes](), 0
+    while (start := _STREAM.search(data, at)) is not None:
+        end = data.find(_STREAM_END, start.end())
+        if end < 0:
+            break
+        parts.append(data[at : start.end()])
+        at = end
+    return b"".join([*parts, data[at:]])
+
+
+def _check_objects(objects: int) -> None:
     if objects > MAX_OBJECTS:
         raise LimitExceeded(
             f"The PDF has {objects} objects, above {MAX_OBJECTS}.",
@@ -146,7 +231,6 @@ def _opened(data: bytes, password: str) -> tuple["pikepdf.Pdf", bool]:
             received=objects,
             expected=f"at most {MAX_OBJECTS} objects",
         )
-    return pdf, bool(warnings)
 
 
 def look(pdf: "pikepdf.Pdf", data: bytes, *, repaired: bool = False) -> DocumentFacts:
@@ -160,13 +244,16 @@ def look(pdf: "pikepdf.Pdf", data: bytes, *, repaired: bool = False) -> Document
     root = pdf.Root
     form: Any = root.get("/AcroForm")
     notes: Any = pdf.trailer.get("/Info")
+    packet = _packet(root.get("/Metadata"))
+    claims = _claims(packet, notes)
     return DocumentFacts(
         pages=len(pdf.pages),
         repaired=repaired,
         encrypted=pdf.is_encrypted,
         signed=_signed(pdf, data),
-        pdfa=_pdfa(root.get("/Metadata")),
-        pdfx=_is_dictionary(notes) and "/GTS_PDFXVersion" in notes,
+        pdfa=_pdfa(packet),
+        pdfx=any(claim.startswith("PDF/X") for claim in claims),
+        claims=claims,
         xfa=_is_dictionary(form) and "/XFA" in form,
         tagged="/StructTreeRoot" in root,
         linearized=pdf.is_linearized,
@@ -217,13 +304,31 @@ def _signature_fields(fields: Any, inherited: Any, seen: set[tuple[int, int]], l
         yield from _signature_fields(field.get("/Kids"), kind, seen, level + 1)
 
 
-def _pdfa(metadata: Any) -> str | None:
-    """Return the level of PDF/A that XMP metadata claim."""
+def _packet(metadata: Any) -> bytes:
+    """Return an XMP packet, empty where there is none that can be read."""
     import pikepdf
 
-    if not isinstance(metadata, pikepdf.Stream):
-        return None
-    packet = _filters.decoded(metadata, MAX_XMP_BYTES) or b""
-    part = re.search(rb"pdfaid:part(?:\s*=\s*[\"']|(?:\s[^<>]*)?>)\s*(\d)", packet)
-    level = re.search(rb"pdfaid:conformance(?:\s*=\s*[\"']|(?:\s[^<>]*)?>)\s*([A-Za-z])", packet)
-    return (part[1] + (level[1] if level else b"")).decode().lower() if part else None
+    return (_filters.decoded(metadata, MAX_XMP_BYTES) or b"") if isinstance(metadata, pikepdf.Stream) else b""
+
+
+def _said(packet: bytes, name: str, value: str) -> str | None:
+    """Return what an XMP packet says under a name, as an attribute or as an element."""
+    found = re.search(rf"{name}(?:\s*=\s*[\"']|(?:\s[^<>]*)?>)\s*({value})".encode(), packet)
+    return found[1].decode("latin-1") if found else None
+
+
+def _pdfa(packet: bytes) -> str | None:
+    """Return the level of PDF/A that XMP metadata claim."""
+    part, level = _said(packet, "pdfaid:part", r"\d"), _said(packet, "pdfaid:conformance", "[A-Za-z]")
+    return (part + (level or "")).lower() if part else None
+
+
+def _claims(packet: bytes, notes: Any) -> tuple[str, ...]:
+    """Return the standards besides PDF/A that a document says it conforms to."""
+    printed = _said(packet, "(?:pdfxid|pdfx):GTS_PDFXVersion", "PDF/X[\\w:.-]{0,40}")
+    if _is_dictionary(notes) and "/GTS_PDFXVersion" in notes:
+        printed = text(str(notes["/GTS_PDFXVersion"]), 40)
+        printed = printed if printed.startswith("PDF/X") else "PDF/X"
+    accessible = _said(packet, "pdfuaid:part", r"\d")
+    varying = _said(packet, "pdfvtid:GTS_PDFVTVersion", "PDF/VT[\\w:.-]{0,40}")
+    return tuple(claim for claim in (printed, f"PDF/UA-{accessible}" if accessible else None, varying) if claim)

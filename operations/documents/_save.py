@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _BEST: Literal[9] = 9
 
 
-def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False) -> bytes:
+def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False, pack: bool = True) -> bytes:
     """Write a document: objects in compressed object streams, what nothing refers to left out.
 
     Encryption is carried over as it was, with its passwords and permissions. The file's identifier is made from its
@@ -22,6 +22,7 @@ def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False)
         pdf: The document.
         facts: What it is.
         linearize: Whether its first page is to be shown before the rest has arrived.
+        pack: Whether streams without a filter get one.
 
     Raises:
         pikepdf.PdfError: It cannot be written.
@@ -35,7 +36,7 @@ def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False)
     pdf.save(
         target,
         object_stream_mode=modes.disable if old else modes.generate,
-        compress_streams=True,
+        compress_streams=pack,
         linearize=linearize,
         preserve_pdfa=facts.pdfa is not None,  # a line end more for each stream
         encryption=True if facts.encrypted else None,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from mediamill.operations.documents._colours import WEIGHTS
-from mediamill.operations.documents._cost import MAX_PAINTINGS, Costs
+from mediamill.operations.documents._cost import Costs
 from mediamill.operations.documents._likeness import Likeness, luma_of
 from mediamill.operations.documents._open import open_pdf
 from mediamill.operations.images._vips import vips
@@ -103,7 +103,7 @@ def compare(
             numbers, costs = _numbers(len(one.pages), mode, changed), Costs()
             for number in numbers:
                 check()
-                if costs.paintings(one.pages[number]) > MAX_PAINTINGS:
+                if costs.too_much(one.pages[number]):
                     return Verdict(f"page {number + 1} asks too much of whoever renders it")
     except MediaError as error:
         return Verdict(f"it does not open again: {error.message}")

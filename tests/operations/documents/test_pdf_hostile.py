@@ -1,6 +1,7 @@
 """Documents that are damaged or made to harm: each ends in a coded error or in a whole file, within limits."""
 
 import tracemalloc
+import zlib
 from contextlib import closing
 
 import numpy as np
@@ -78,11 +79,18 @@ def test_pictures_that_are_letters_keep_their_pixels(done, sample, tmp_path, own
     assert widest(output) == widest(source)
 
 
-@pytest.mark.parametrize("name", ["bomb-forms.pdf", "bomb-contents.pdf", "bomb-content.pdf", "bomb-twice.pdf"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bomb-forms.pdf", "bomb-contents.pdf", "bomb-content.pdf", "bomb-twice.pdf", "bomb-picture.pdf",
+        "bomb-font.pdf", "bomb-profile.pdf", "bomb-letters.pdf", "bomb-inline.pdf", "bomb-elsewhere.pdf",
+        "bomb-paths.pdf",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("quality", ["medium", "lossless"])
 def test_what_no_reader_gets_to_the_end_of_is_not_rendered(done, sample, tmp_path, name, quality):
     output = tmp_path / "out.pdf"
-    asked = {"quality": quality, "remove_metadata": True}
+    asked = {"quality": quality, "linearize": True}
     metadata = done("pdf_compress", input=sample(name), output=output, **asked).metadata
     assert "page 1 asks too much" in metadata["skipped"]
     assert output.read_bytes() == sample(name).read_bytes()
@@ -172,3 +180,58 @@ def test_a_font_that_cannot_be_written_anew_is_not_cut(monkeypatch):
     monkeypatch.setattr(_cff, "opened", fail)
     with pytest.raises(_cff.Unreadable):
         _cff.cut(b"", cids=set(), codes=set(), names=set())
+
+
+@pytest.mark.parametrize("name", ["bomb-font.pdf", "bomb-twice.pdf"])
+def test_what_cannot_be_rendered_loses_its_metadata_and_nothing_else(done, sample, tmp_path, name):
+    source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    with pikepdf.open(sample(name)) as pdf:
+        pdf.docinfo["/Title"] = "SECRET"
+        pdf.save(source, compress_streams=False, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    metadata = done("pdf_compress", input=source, output=output, remove_metadata=True).metadata
+    assert "page 1 asks too much" in metadata["only_metadata_removed"]
+    assert b"SECRET" in source.read_bytes()
+    assert b"SECRET" not in output.read_bytes()
+    with pikepdf.open(source) as before, pikepdf.open(output) as after:
+        assert "/Info" not in after.trailer
+        for one, other in zip(before.pages, after.pages, strict=True):
+            assert one.obj.Contents.read_raw_bytes() == other.obj.Contents.read_raw_bytes()
+
+
+def test_a_file_that_would_lose_more_than_metadata_stays(done, sample, tmp_path, monkeypatch):
+    from mediamill.operations.documents import _metadata
+
+    def lose(pdf, facts, check):
+        del pdf.pages[0].obj["/Resources"]
+
+    monkeypatch.setattr(_metadata, "strip", lose)
+    output = tmp_path / "out.pdf"
+    metadata = done("pdf_compress", input=sample("bomb-font.pdf"), output=output, remove_metadata=True).metadata
+    assert "its metadata are still there" in metadata["skipped"]
+    assert output.read_bytes() == sample("bomb-font.pdf").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["bomb-pages.pdf", "bomb-values.pdf", "bomb-array.pdf"])
+def test_what_takes_too_much_memory_is_not_opened(code, sample, tmp_path, name):
+    assert code("pdf_compress", input=sample(name), output=tmp_path / "a.pdf") == "limit_exceeded"
+
+
+def test_values_in_streams_are_no_values_of_objects(done, tmp_path):
+    source = tmp_path / "in.pdf"
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page()
+        pdf.pages[0].obj.Contents = pdf.make_indirect(pikepdf.Stream(pdf, b"% obj 1 " * 1_000_000))
+        pdf.save(source, compress_streams=False)
+    metadata = done("pdf_compress", input=source, output=tmp_path / "out.pdf").metadata
+    assert metadata["output_bytes"] < metadata["input_bytes"] / 100
+
+
+@pytest.mark.parametrize("filters", [["/FlateDecode"], ["/ASCIIHexDecode", "/FlateDecode"]])
+@pytest.mark.parametrize(("kept", "expected"), [(1.0, True), (0.9, True), (0.2, False)])
+def test_a_damaged_stream_counts_as_far_as_it_can_be_read(filters, kept, expected):
+    data = zlib.compress(bytes(RANDOM.integers(0, 9, 200_000, np.uint8)))
+    data = data[: int(kept * len(data))] + b"!" * 50
+    pdf = pikepdf.new()
+    raw = data.hex().encode() + b">" if len(filters) > 1 else data
+    stream = pikepdf.Stream(pdf, raw, Filter=Array([Name(one) for one in filters]))
+    assert _filters.exceeds(stream, 100_000) == expected

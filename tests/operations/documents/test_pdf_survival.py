@@ -7,6 +7,8 @@ import pytest
 from pikepdf import Array, Dictionary, Name, String
 from PIL import Image
 
+from mediamill.operations.documents import _metadata
+
 PERMISSIONS = pikepdf.Permissions(extract=False, print_highres=False, modify_form=False)
 CIPHERS = {
     "rc4-40": {"R": 2, "aes": False, "metadata": False},
@@ -112,3 +114,61 @@ def test_a_file_that_stays_says_how_many_pictures_it_has(done, sample, tmp_path)
     metadata = done("pdf_compress", input=sample("signed.pdf"), output=tmp_path / "a.pdf").metadata
     assert metadata["skipped"]
     assert metadata["images"] == {"found": 1, "recompressed": 0, "downsampled": 0, "deduplicated": 0}
+
+
+CLAIMS = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/"
+xmlns:pdfxid="http://www.npes.org/pdfx/ns/id/"><pdfuaid:part>1</pdfuaid:part>
+<pdfxid:GTS_PDFXVersion>PDF/X-4</pdfxid:GTS_PDFXVersion></rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+@pytest.mark.parametrize("fields", [{}, {"remove_metadata": True}])
+@pytest.mark.parametrize(("where", "claims"), [("notes", ["PDF/X-1a:2001"]), ("packet", ["PDF/X-4", "PDF/UA-1"])])
+def test_claims_that_go_with_the_metadata_are_said(done, noted, tmp_path, fields, where, claims):
+    source, output = tmp_path / "claims.pdf", tmp_path / "out.pdf"
+    with pikepdf.open(noted) as pdf:
+        if where == "notes":
+            pdf.docinfo["/GTS_PDFXVersion"] = "PDF/X-1a:2001"
+        else:
+            pdf.Root.Metadata = pikepdf.Stream(pdf, CLAIMS, Type=Name.Metadata, Subtype=Name.XML)
+        pdf.save(source, fix_metadata_version=False)
+    metadata = done("pdf_compress", input=source, output=output, **fields).metadata
+    assert metadata.get("claims_removed", []) == (claims if fields else [])
+    with pikepdf.open(output) as pdf:
+        kept = str(pdf.trailer.get("/Info")) + str("/Metadata" in pdf.Root and pdf.Root.Metadata.read_bytes())
+        assert all((claim.rpartition("/")[2] in kept) != bool(fields) for claim in claims if "X" in claim)
+
+
+def box(kind, body):
+    return (8 + len(body)).to_bytes(4, "big") + kind + body
+
+
+@pytest.mark.parametrize("kind", [b"xml ", b"uuid", b"uinf"])
+@pytest.mark.parametrize("quality", ["lossless", "high"])
+def test_notes_in_jpeg_2000_go(done, tmp_path, kind, quality):
+    source, output, target = tmp_path / "in.pdf", tmp_path / "out.pdf", io.BytesIO()
+    Image.linear_gradient("L").save(target, "JPEG2000")
+    data = target.getvalue()
+    assert data[4:8] == b"jP  "
+    at = data.index(b"jp2c") - 4
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page(page_size=(96, 96))
+        image = pikepdf.Stream(
+            pdf, data[:at] + box(kind, b"SECRET" * 9) + data[at:], Type=Name.XObject, Subtype=Name.Image,
+            Width=256, Height=256, ColorSpace=Name.DeviceGray, BitsPerComponent=8, Filter=Name.JPXDecode,
+        )  # fmt: skip
+        page = pdf.pages[0].obj
+        page.Resources = Dictionary(XObject=Dictionary(I=pdf.make_indirect(image)))
+        page.Contents = pikepdf.Stream(pdf, b"96 0 0 96 0 0 cm /I Do")
+        pdf.save(source)
+    done("pdf_compress", input=source, output=output, quality=quality)
+    assert b"SECRET" in output.read_bytes()
+    metadata = done("pdf_compress", input=source, output=output, quality=quality, remove_metadata=True).metadata
+    assert "skipped" not in metadata
+    with pikepdf.open(output) as pdf:
+        assert pdf.pages[0].obj.Resources.XObject.I.read_raw_bytes() == data
+
+
+@pytest.mark.parametrize("data", [b"\xff\x4f\xff\x51" * 9, b"", b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\1xml \0\0\0\0"])
+def test_what_is_no_sound_jpeg_2000_stays(data):
+    assert _metadata.wavelet_stripped(data) == data
