@@ -37,6 +37,7 @@ class Codec(Struct, frozen=True, kw_only=True):
         tag: Sample entry in MP4 and MOV, where FFmpeg's own would not be played everywhere.
         least: The shortest side it codes, in pixels.
         least_rated: The shortest side it codes at a bitrate.
+        thin: What it does not come to an end with: a side shorter than the one beside a side longer than the other.
     """
 
     encoder: str
@@ -50,6 +51,11 @@ class Codec(Struct, frozen=True, kw_only=True):
     tag: str | None = None
     least: int = 2
     least_rated: int = 2
+    thin: tuple[int, int] = (0, 0)
+
+    def is_too_thin(self, size: tuple[int, int]) -> bool:
+        """Return whether the encoder would hang on pictures of a size."""
+        return min(size) < self.thin[0] and max(size) > self.thin[1]
 
 
 CODECS: dict[CodecName, Codec] = {
@@ -104,6 +110,7 @@ CODECS: dict[CodecName, Codec] = {
         presets=(12, 11, 10, 9, 8, 7, 6, 4, 2),
         least=4,
         least_rated=64,
+        thin=(32, 64),  # measured: 24x96 and all that is thinner or longer hangs, 28x640 and 24x64 do not
     ),
 }
 

@@ -33,9 +33,9 @@ from mediamill.protocol.results import text
 _BASE_BYTES = 96 << 20
 _DECODED_FRAMES = 24
 _FRAMES_HELD: dict[CodecName, int] = {"h264": 130, "h265": 130, "vp8": 60, "vp9": 100, "av1": 250}
-_SLOWER = 1.5
+_SLOWER: dict[CodecName, float] = {"h264": 1.5, "h265": 2, "av1": 1.5}
 """Frames that a decoder holds, and each encoder, with those on the way to it, on the safe side: measured on films of
-1080 lines. Presets slower than medium look farther ahead and refer to more pictures."""
+1080 lines. Presets of some that are slower than medium look farther ahead and refer to more pictures."""
 
 _SAME: dict[str, tuple[Container, ...]] = {"mp4": ("mp4",), "mov": ("mov",), "matroska": ("mkv",)}
 """Which container each sniffed format is, so that a file may stand for its own re-coding."""
@@ -71,7 +71,7 @@ def picture_of(stream: Stream, facts: MediaFacts) -> VideoFacts:
 def frames_held(code: VideoCode, video: VideoFacts) -> int:
     """Return the bytes that decoding a film and coding it so take, at the most."""
     decoded = video.width * video.height * (3 if video.depth > 8 else 1.5) * _DECODED_FRAMES
-    farther = _SLOWER if PRESETS.index(code.preset) > PRESETS.index("medium") else 1
+    farther = _SLOWER.get(code.codec, 1) if PRESETS.index(code.preset) > PRESETS.index("medium") else 1
     return _BASE_BYTES + round(decoded + code.frame_bytes * _FRAMES_HELD[code.codec] * farther)
 
 

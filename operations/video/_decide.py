@@ -81,6 +81,13 @@ def _check_size(job: CodingJob, size: Size) -> None:
             received=shown,
             expected="a larger size, or another codec",
         )
+    if codec.is_too_thin(size):
+        raise EncodeFailed(
+            f"{job.coding} codes no pictures with a side below {codec.thin[0]} pixels and one above {codec.thin[1]}, the "
+            f"film would have {shown}.",
+            received=shown,
+            expected="another size, or another codec",
+        )
     field = "bitrate" if job.bitrate is not None else "target_size" if job.target_bytes is not None else None
     if field is not None and min(size) < codec.least_rated:
         raise InvalidJob(

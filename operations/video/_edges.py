@@ -134,6 +134,8 @@ def joint_for(facts: VideoFacts, extradata: bytes, *, signed: bool) -> Joint | N
     codec = coding_of(facts.codec)
     if codec is None or facts.interlaced or facts.alpha or facts.pixel_format not in encoder_formats(codec):
         return None
+    if CODECS[codec].is_too_thin((facts.width, facts.height)):
+        return None
     if codec == "h264":
         parameters = _units.read_parameters(extradata)
         if parameters is None or parameters.free < 0 or parameters.profile not in _PROFILES:

@@ -150,6 +150,22 @@ def test_the_smallest_film_each_codec_makes(resized, job, sample, tmp_path, seen
         assert f"{least}x{least}" in result.error
 
 
+@pytest.mark.parametrize("size", [(24, 96), (128, 16), (640, 30)])
+def test_av1_is_not_given_thin_pictures(job, sample, tmp_path, size):
+    """SVT-AV1 would never come to an end with them."""
+    fields = {"width": size[0], "height": size[1], "mode": "scale", "codec": "av1", "skip_if_larger": False}
+    result = job("video_resize", input=sample("silent.mp4"), output=tmp_path / "b.mp4", **fields)
+    assert result.error_info.code == "encode_failed"
+    assert f"{size[0]}x{size[1]}" in result.error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [(64, 16), (96, 32)])
+def test_av1_codes_what_is_next_to_too_thin(resized, seen, size):
+    path = resized(width=size[0], height=size[1], mode="scale", codec="av1", skip_if_larger=False)[1]
+    assert seen(path).size == size
+
+
 @pytest.mark.parametrize("field", ["bitrate", "target_size"])
 @pytest.mark.parametrize("size", [(62, 64), (64, 62)])
 def test_av1_has_no_bitrate_for_small_pictures(job, sample, tmp_path, field, size):
