@@ -83,8 +83,8 @@ def _check_size(job: CodingJob, size: Size) -> None:
         )
     if codec.is_too_thin(size):
         raise EncodeFailed(
-            f"{job.coding} codes no pictures with a side below {codec.thin[0]} pixels and one above {codec.thin[1]}, the "
-            f"film would have {shown}.",
+            f"{job.coding} codes no pictures with a side below {codec.thin[0]} pixels and one above {codec.thin[1]}: "
+            f"the film would have {shown}.",
             received=shown,
             expected="another size, or another codec",
         )
