@@ -48,20 +48,22 @@ class Fitting:
 
     def __init__(self) -> None:
         self._last: dict[int, int] = {}
+        self._streams: dict[int, tuple[str, bool, float]] = {}
 
     def keeps(self, packet: Any) -> bool:
         """Return whether a packet may be written, its times mended where they are not after those before it.
 
         Pictures need each other and always are; sound that does not go on, or has lost its header, stays behind.
         """
-        kind, index = packet.stream.type, packet.stream_index
+        index = packet.stream_index
+        kind, headed, apart = self._streams.get(index) or self._look(packet)
         if kind not in ("video", "audio"):
             return True
         last = self._last.get(index)
         if kind == "audio":
-            if _lacks_header(packet):
+            if headed and _lacks_header(packet):
                 return False
-            if last is not None and (packet.dts - last) * packet.time_base < _APART:
+            if last is not None and packet.dts - last < apart:
                 return False
         if last is not None and packet.dts <= last:
             packet.dts = last + 1
@@ -70,12 +72,21 @@ class Fitting:
         self._last[index] = packet.dts
         return True
 
+    def _look(self, packet: Any) -> tuple[str, bool, float]:
+        """Return a stream's kind, whether its packets have headers, and how many ticks they are apart at least.
+
+        AAC of transport streams has a header in each packet (ISO 13818-7, 6.2).
+        """
+        stream = packet.stream
+        context = stream.codec_context
+        headed = context is not None and context.name == "aac" and not context.extradata
+        found = stream.type, headed, _APART / float(packet.time_base)
+        self._streams[packet.stream_index] = found
+        return found
+
 
 def _lacks_header(packet: Any) -> bool:
-    """Return whether a packet's header is lost: AAC of transport streams has one in each (ISO 13818-7, 6.2)."""
-    context = packet.stream.codec_context
-    if context is None or context.name != "aac" or context.extradata:
-        return False
+    """Return whether a packet's header is lost."""
     if packet.size < _ADTS_BYTES:
         return True
     header = int.from_bytes(memoryview(packet)[:_ADTS_BYTES], "big")
