@@ -85,9 +85,9 @@ def exceeds(stream: "pikepdf.Object", limit: int) -> bool:
     """Return whether a stream stands for more bytes than that; a damaged one counts as far as it can be read."""
     import pikepdf
 
-    filters, data = chain(stream), stream.read_raw_bytes()
     if most_bytes(stream) <= limit:
         return False
+    filters, data = chain(stream), stream.read_raw_bytes()
     for name, parms in filters[:_MOST_FILTERS]:
         if len(data) > limit or (name in _EXPANDS and name != FLATE and _length(data, name, parms, limit) > limit):
             return True

@@ -89,6 +89,7 @@ def open_asking(opened: Blob, password: str | None, ctx: Context) -> tuple["pike
             received=opened.kind.format or None,
             expected="pdf",
         )
+    _check_size(opened.data)  # here alone: what is opened again has been looked at, or was made of it
     tried = password or ""
     for _ in range(_ASKED_AT_MOST):
         try:
@@ -124,7 +125,6 @@ def _opened(data: bytes, password: str) -> tuple["pikepdf.Pdf", bool]:
     """Open a document, and say whether it is damaged: readers then repair it in ways of their own."""
     import pikepdf
 
-    _check_size(data)
     _limit_decoding(MAX_OBJECT_BYTES)
     try:
         pdf = pikepdf.open(io.BytesIO(data), password=password)
@@ -151,7 +151,7 @@ def _opened(data: bytes, password: str) -> tuple["pikepdf.Pdf", bool]:
         )
     if not pages:
         raise CorruptInput("The PDF has no pages that can be found.", field="input")
-    _check_objects(objects)
+    _check_count("objects", objects, MAX_OBJECTS)
     return pdf, bool(warnings)
 
 
@@ -172,19 +172,13 @@ def _check_size(data: bytes) -> None:
     values = 0
     if _blanks(data) > MAX_VALUES:
         outside = _without_streams(data)
-        _check_objects(outside.count(b" obj"))
+        _check_count("objects", outside.count(b" obj"), MAX_OBJECTS)
         values = _values(outside)
     for objects in _object_streams(data):
         values += _values(objects)
         if values > MAX_VALUES:
             break
-    if values > MAX_VALUES:
-        raise LimitExceeded(
-            f"The PDF's objects have {values} values, above {MAX_VALUES}.",
-            field="input",
-            received=values,
-            expected=f"at most {MAX_VALUES} values",
-        )
+    _check_count("values in its objects", values, MAX_VALUES)
 
 
 def _blanks(data: bytes) -> int:
@@ -200,36 +194,40 @@ def _values(objects: bytes) -> int:
 def _object_streams(data: bytes) -> Iterator[bytes]:
     """Yield what is in the streams that objects are kept in."""
     at = 0
-    while (start := _STREAM.search(data, at)) is not None:
-        end = data.find(_STREAM_END, start.end())
-        if end < 0:
-            break
-        head = data[max(at, start.start() - _HEAD) : start.start()].rpartition(b" obj")[2]
+    for start, end in _streams(data):
+        head = data[max(at, start - _HEAD) : start].rpartition(b" obj")[2]
         if b"/ObjStm" in head:
-            packed = data[start.end() : end]
+            packed = data[start:end]
             yield (_filters.inflate(packed, MAX_OBJECT_BYTES) or b"") if b"/FlateDecode" in head else packed
         at = end
 
 
 def _without_streams(data: bytes) -> bytes:
-    """Return a file without what is in its streams, in one pass over it, whatever is wrong with it."""
+    """Return a file without what is in its streams."""
     parts, at = list[bytes](), 0
-    while (start := _STREAM.search(data, at)) is not None:
-        end = data.find(_STREAM_END, start.end())
-        if end < 0:
-            break
-        parts.append(data[at : start.end()])
+    for start, end in _streams(data):
+        parts.append(data[at:start])
         at = end
     return b"".join([*parts, data[at:]])
 
 
-def _check_objects(objects: int) -> None:
-    if objects > MAX_OBJECTS:
+def _streams(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where streams begin and end, in one pass over a file, whatever is wrong with it."""
+    at = 0
+    while (start := _STREAM.search(data, at)) is not None:
+        at = data.find(_STREAM_END, start.end())
+        if at < 0:
+            return
+        yield start.end(), at
+
+
+def _check_count(what: str, count: int, most: int) -> None:
+    if count > most:
         raise LimitExceeded(
-            f"The PDF has {objects} objects, above {MAX_OBJECTS}.",
+            f"The PDF has {count} {what}, above {most}.",
             field="input",
-            received=objects,
-            expected=f"at most {MAX_OBJECTS} objects",
+            received=count,
+            expected=f"at most {most} {what}",
         )
 
 
