@@ -136,22 +136,9 @@ def compress(
         return _untouched(data, facts, pictures, facts.signed)
     if facts.repaired:  # by one reader in its way: whether others see the same is not to be taken for granted
         settings = replace(settings, verify="all")
-    attempt = _attempt(pdf, facts, data, password, settings, ctx)
-    kept: dict[str, str] = {}
-    for what, careful in _more_careful(settings):
-        if not attempt.verdict.reason or (what == "fonts_kept" and not attempt.data):
-            break
-        kept[what] = attempt.verdict.reason
-        with open_pdf(data, password) as again:
-            attempt = _attempt(again, facts, data, password, careful, ctx)
-    if attempt.verdict.reason and settings.remove_metadata and not facts.repaired:
-        bare = _bare(facts, data, password, settings, ctx)
-        if not bare.verdict.reason:
-            found = _metadata_of(facts, data, bare.data, replace(bare.images, found=pictures))
-            return Made(bare.data, {**found, **_lost(facts), "only_metadata_removed": attempt.verdict.reason})
+    attempt, kept = _proven(pdf, facts, data, password, settings, ctx)
     if attempt.verdict.reason:
-        left = "; its metadata are still there" if settings.remove_metadata else ""
-        return _untouched(data, facts, pictures, f"not proven the same: {attempt.verdict.reason}{left}")
+        return _given_up(attempt.verdict.reason, facts, data, password, settings, pictures, ctx)
     if len(attempt.data) >= len(data) and not settings.has_to_change:
         return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
@@ -163,6 +150,35 @@ def compress(
     if settings.remove_metadata:
         metadata.update(_lost(facts))
     return Made(attempt.data, metadata)
+
+
+def _proven(
+    pdf: "pikepdf.Pdf", facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context
+) -> tuple[_Attempt, dict[str, str]]:
+    """Return the first attempt that is proven, or the last one, and what had to be kept for it, with the reason."""
+    attempt = _attempt(pdf, facts, data, password, settings, ctx)
+    kept: dict[str, str] = {}
+    for what, careful in _more_careful(settings):
+        if not attempt.verdict.reason or (what == "fonts_kept" and not attempt.data):
+            break
+        kept[what] = attempt.verdict.reason
+        with open_pdf(data, password) as again:
+            attempt = _attempt(again, facts, data, password, careful, ctx)
+    return attempt, kept
+
+
+def _given_up(
+    reason: str, facts: DocumentFacts, data: bytes, password: str, settings: Settings, pictures: int, ctx: Context
+) -> Made:
+    """Return a file that could not be proven the same: as it was, but without its metadata where that is asked for."""
+    if not settings.remove_metadata:
+        return _untouched(data, facts, pictures, f"not proven the same: {reason}")
+    if not facts.repaired:
+        bare = _bare(facts, data, password, settings, ctx)
+        if not bare.verdict.reason:
+            found = _metadata_of(facts, data, bare.data, replace(bare.images, found=pictures))
+            return Made(bare.data, {**found, **_lost(facts), "only_metadata_removed": reason})
+    return _untouched(data, facts, pictures, f"not proven the same: {reason}; its metadata are still there")
 
 
 def _more_careful(settings: Settings) -> Iterator[tuple[str, Settings]]:
