@@ -97,7 +97,7 @@ class Engine:
         """Wait for something to happen, at most `timeout` seconds, and deal with it."""
         self._dispatch()
         events = self.pool.selector.select(self._patience(timeout))
-        with platform.signals_held():  # an exception between a message and its note would lose what it said
+        with platform.SignalsHeld():  # an exception between a message and its note would lose what it said
             for key, mask in events:
                 key.data(mask)
         now = time.monotonic()

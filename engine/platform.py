@@ -10,8 +10,10 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 LINUX = sys.platform.startswith("linux")
 CAN_POOL = os.name == "posix"
@@ -157,14 +159,29 @@ def _cgroup_paths(unified: str, legacy: str) -> list[str]:
     return [*paths, os.path.join(_CGROUP_ROOT, legacy)]
 
 
-@contextlib.contextmanager
-def signals_held() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until the block is over; where a system cannot, they come when they come."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+class SignalsHeld:
+    """Lets the handlers of SIGINT and SIGTERM wait until a block is over; in threads that run none it does nothing.
+
+    A mask of signals would not do: the system gives a signal to whichever thread has it unmasked, and the handler
+    then interrupts the main one all the same.
+    """
+
+    def __enter__(self) -> None:
+        self._came = dict[int, FrameType | None]()
+        self._handlers = dict[signal.Signals, Any]()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                handler = signal.getsignal(number)
+                if handler is not None and handler != signal.SIG_IGN:  # set by other means than Python's, or not heard
+                    self._handlers[number] = handler
+            for number in self._handlers:
+                signal.signal(number, self._came.setdefault)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        for number, handler in self._handlers.items():
+            if number in self._came and callable(handler):
+                handler(number, self._came[number])
+            elif number in self._came:
+                signal.raise_signal(number)

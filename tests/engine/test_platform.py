@@ -4,6 +4,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,13 +182,68 @@ def test_a_process_with_its_parent_goes_on() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"alive\n"
 
 
-def test_signals_wait_until_what_must_not_be_broken_is_done() -> None:
+@pytest.fixture
+def other_thread() -> Iterator[None]:
+    """Have a thread that takes signals, as the system is free to give them to it."""
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("other_thread")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_wait_until_what_must_not_be_broken_is_done(number: signal.Signals) -> None:
     came: list[str] = []
-    before = signal.signal(signal.SIGTERM, lambda *_: came.append("signal"))
+    before = signal.signal(number, lambda *_: came.append("signal"))
     try:
-        with platform.signals_held():
-            os.kill(os.getpid(), signal.SIGTERM)
+        with platform.SignalsHeld():
+            signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+            os.kill(os.getpid(), number)  # to the other thread, which is the only one that takes it
+            time.sleep(0.1)
             came.append("work")
         assert came == ["work", "signal"]
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+        signal.signal(number, before)
+
+
+def test_an_interrupt_that_waited_is_raised_afterwards_and_nothing_is_left_changed() -> None:
+    came: list[str] = []
+    before = [signal.signal(signal.SIGINT, signal.default_int_handler), signal.getsignal(signal.SIGTERM)]
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            with platform.SignalsHeld():
+                signal.raise_signal(signal.SIGINT)
+                came.append("work")
+            came.append("nothing")
+        assert came == ["work"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGTERM) == before[1]
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+
+
+def test_a_signal_nobody_handles_ends_the_process_after_what_must_not_be_broken() -> None:
+    code = (
+        "import signal; from mediamill.engine import platform; signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+        "with platform.SignalsHeld(): signal.raise_signal(signal.SIGTERM); print('done', flush=True)\n"
+        "print('never')"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert (ended.stdout, ended.returncode) == (b"done\n", -signal.SIGTERM)
+
+
+def test_threads_that_run_no_handlers_hold_no_signals() -> None:
+    seen: list[object] = []
+
+    def work() -> None:
+        with platform.SignalsHeld():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.getsignal(signal.SIGTERM)]
