@@ -5,7 +5,6 @@ Nothing here touches a document, so that pictures are worked on side by side.
 
 import io
 import struct
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -239,7 +238,7 @@ def _indexed(pixels: "Pixels") -> Coded | None:
     else:
         rows = values
     palette = colours.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:].tobytes()
-    data = zlib.compress(rows.tobytes(), _BEST)
+    data = _filters.deflate(rows.tobytes())
     size = (width, height)
     return Coded(data=data, filter=_filters.FLATE, parms={}, size=size, bits=bits, space="indexed", palette=palette)
 

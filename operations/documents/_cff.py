@@ -6,9 +6,10 @@ those that are found by number stay where they are and lose their outlines.
 
 import io
 import struct
-import zlib
 from types import SimpleNamespace
 from typing import Any
+
+from mediamill.operations.documents import _filters
 
 _NOTDEF = ".notdef"
 
@@ -35,7 +36,7 @@ def cut(data: bytes, *, cids: set[int], codes: set[int], names: set[str]) -> tup
         numbered = bool(cids) and not hasattr(whole, "ROS")
         flat = _subset(data, kept, by_number=numbered, flat=True)
         smaller = _subset(data, kept, by_number=numbered, flat=False) if _has_subroutines(whole) else flat
-        smaller = min(flat, smaller, key=lambda made: len(zlib.compress(made, 9)))
+        smaller = min(flat, smaller, key=lambda made: len(_filters.deflate(made)))
         if not _is_same(whole, opened(smaller), kept, codes):
             raise Unreadable
     except Exception as error:  # fontTools raises whatever comes of numbers that are not what they have to be

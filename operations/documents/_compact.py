@@ -3,7 +3,6 @@
 All glyphs stay, so that it need not be known which are used.
 """
 
-import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +57,7 @@ def _told(pdf: "pikepdf.Pdf", fonts: list[Any]) -> int:
     if data is None:
         return 0
     try:
-        made = zlib.compress(_type1_cff.convert(data), 9)
+        made = _filters.deflate(_type1_cff.convert(data))
     except _type1.Unreadable:
         return 0  # a font that cannot be read stays what it is
     before = len(program.read_raw_bytes())

@@ -7,7 +7,6 @@ form, default resource or unreadable stream may reach stays whole.
 import copy
 import io
 import struct
-import zlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +89,7 @@ def _cut_compact(descriptors: list[Any], cids: set[int], codes: set[int], names:
         smaller, kept = _cff.cut(data, cids=cids, codes=codes, names=names)
     except _cff.Unreadable:
         return 0  # a font that cannot be read is no font to be cut
-    before, made = len(program.read_raw_bytes()), zlib.compress(smaller, 9)
+    before, made = len(program.read_raw_bytes()), _filters.deflate(smaller)
     if len(made) >= before:
         return 0
     program.write(made, filter=pikepdf.Name.FlateDecode)
@@ -256,7 +255,7 @@ def _cut_truetype(program: Any, glyphs: set[int], codes: set[int]) -> int:
             return 0
     except (TTLibError, KeyError, ValueError, AssertionError, AttributeError, IndexError, struct.error):
         return 0  # a font that cannot be read is no font to be cut
-    before, made = len(program.read_raw_bytes()), zlib.compress(smaller, 9)
+    before, made = len(program.read_raw_bytes()), _filters.deflate(smaller)
     if len(made) >= before:
         return 0
     program.write(made, filter=pikepdf.Name.FlateDecode)

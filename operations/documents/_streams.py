@@ -1,7 +1,6 @@
 """Streams packed again, each by the best Flate, and what no reader needs left out."""
 
 import re
-import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 MAX_STREAM_BYTES = 256 << 20
 """Decoded bytes up to which a stream is packed again; longer ones stay as they are."""
 
-_BEST = 9
 _PADDING = re.compile(rb"\s{64,}(?=<\?xpacket end)")
 
 
@@ -47,10 +45,10 @@ def _repack(stream: "pikepdf.Stream", filters: list[tuple[str, dict[str, Any]]])
     candidates: list[tuple[bytes, Any]] = []
     predicted = len(filters) == 1 and filters[0][1].get("/Predictor", 1) != 1
     if predicted and (inner := _filters.inflate(raw, MAX_STREAM_BYTES)) is not None:
-        candidates.append((zlib.compress(inner, _BEST), stream.get("/DecodeParms")))
+        candidates.append((_filters.deflate(inner), stream.get("/DecodeParms")))
     data = _filters.decoded(stream, MAX_STREAM_BYTES) if filters else raw
     if data is not None:
-        candidates.append((zlib.compress(data, _BEST), None))
+        candidates.append((_filters.deflate(data), None))
     if not candidates:
         return
     best, parms = min(candidates, key=lambda one: len(one[0]) + written_bytes(one[1]))
