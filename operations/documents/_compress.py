@@ -254,8 +254,8 @@ def _changed(
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if settings.remove_metadata:
         _metadata.strip(pdf, facts, ctx.check)
-    coloured = _grey.convert(pdf, facts, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
     limit = ctx.limits.max_pixels
+    greyed = _grey.convert(pdf, facts, limit, ctx.check) if settings.grayscale else _grey.Greyed()
     first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
     wish = _images.Wish(
         dpi=settings.dpi,
@@ -271,7 +271,9 @@ def _changed(
     _pages.share_boxes(pdf)
     images.deduplicated = first_copies + more_copies
     images.found += first_copies
-    return images, fonts, coloured
+    images.coded |= greyed.pictures
+    images.saved += greyed.saved
+    return images, fonts, dict(greyed.kept)
 
 
 def _knows_wavelets(facts: DocumentFacts) -> bool:
@@ -290,7 +292,7 @@ def _metadata_of(
         "pages": facts.pages,
         "images": {
             "found": images.found,
-            "recompressed": images.recompressed,
+            "recompressed": len(images.coded),
             "downsampled": images.downsampled,
             "deduplicated": images.deduplicated,
         },

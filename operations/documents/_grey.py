@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+
 from mediamill.operations.documents import _content, _grey_images
 from mediamill.operations.documents._colours import STEPS, Colours, grey_of
 from mediamill.operations.documents._grey_content import Content
@@ -30,7 +32,21 @@ BLENDED = "greys are blended, instead of what was blended made grey"
 """What is kept of pages whose colours are blended channel by channel: they look a little different."""
 
 
-def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Callable[[], None]) -> dict[str, int]:
+class Greyed(Struct):
+    """What was done.
+
+    Attributes:
+        kept: What kept its colours, and how many of each.
+        pictures: Those coded anew.
+        saved: Bytes that those are smaller for it; less than none where they are larger.
+    """
+
+    kept: Kept = field(default_factory=Kept)
+    pictures: set[tuple[int, int]] = field(default_factory=set)
+    saved: int = 0
+
+
+def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Callable[[], None]) -> Greyed:
     """Make a document grey.
 
     Args:
@@ -38,17 +54,15 @@ def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Ca
         facts: What it is.
         max_pixels: Of a picture, above which it keeps its colours.
         check: Called between objects; raises where the job is to stop.
-
-    Returns:
-        What kept its colours, and how many of each.
     """
-    kept, colours = Kept(), Colours(pdf)
+    done, colours = Greyed(), Colours(pdf)
+    kept = done.kept
     holders = [*dictionaries(pdf, check)]
     _streams(pdf, holders, Content(pdf, colours, max_pixels), kept, check)
     for image in [one for one in pdf.objects if _is_image(one)]:
         check()
         try:
-            _grey_images.convert(pdf, image, colours, max_pixels)
+            _picture(pdf, image, colours, max_pixels, done)
         except _grey_images.Kept as reason:
             kept[str(reason)] += 1
         except _unreadable():
@@ -66,7 +80,16 @@ def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Ca
     _appearances(pdf, holders, colours, max_pixels, kept)
     if facts.pdfa and "/OutputIntents" not in pdf.Root:
         _say_what_grey_means(pdf)
-    return dict(kept)
+    return done
+
+
+def _picture(pdf: "pikepdf.Pdf", image: Any, colours: Colours, max_pixels: int, done: Greyed) -> None:
+    before = image.read_raw_bytes()
+    _grey_images.convert(pdf, image, colours, max_pixels)
+    after = image.read_raw_bytes()
+    if after != before:
+        done.pictures.add(image.objgen)
+        done.saved += len(before) - len(after)
 
 
 def _say_what_grey_means(pdf: "pikepdf.Pdf") -> None:

@@ -74,6 +74,21 @@ def test_every_picture_keeps_one_channel(greyed):
         assert "/Matte" not in things.I3.SMask
 
 
+@pytest.mark.parametrize("quality", ["lossless", "medium"])
+def test_what_is_asked_about_colours_leaves_nothing_behind(greyed, sample, quality):
+    """Pictures are copied to be looked at; the copies are none of the document's."""
+    name = "scan-colour.pdf"
+    metadata, output = greyed(name, quality=quality)
+    with pikepdf.open(sample(name)) as before, pikepdf.open(output) as after:
+        sizes = [
+            [len(one.read_raw_bytes()) for one in pdf.objects if getattr(one, "Subtype", None) == "/Image"]
+            for pdf in (before, after)
+        ]
+    assert metadata["images"]["found"] == metadata["images"]["recompressed"] == len(sizes[0])
+    assert metadata["images"]["deduplicated"] == 0
+    assert metadata["saved"]["images"] == sum(sizes[0]) - sum(sizes[1])
+
+
 def test_a_jpeg_keeps_its_own_luma(greyed, sample):
     import io
 
