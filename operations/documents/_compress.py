@@ -268,7 +268,8 @@ def _changed(
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
     _streams.repack(pdf, gone, ctx.check)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
-    _pages.share_boxes(pdf)
+    if not settings.linearize:  # where pages are found by their hints, readers don't look for what they inherit
+        _pages.share_boxes(pdf)
     images.deduplicated = first_copies + more_copies
     images.found += first_copies
     images.coded |= greyed.pictures
