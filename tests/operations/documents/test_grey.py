@@ -147,6 +147,17 @@ def test_a_grey_document_stays_grey_and_is_not_changed_again(greyed, done, tmp_p
         assert one.pages[0].Contents.read_bytes() == other.pages[0].Contents.read_bytes()
 
 
+def test_a_grey_document_that_gets_no_smaller_stays_as_it_is(done, tmp_path):
+    pdf, source, output = pikepdf.new(), tmp_path / "a.pdf", tmp_path / "b.pdf"
+    pdf.add_blank_page(page_size=(100, 100))
+    pdf.pages[0].obj.Contents = pdf.make_stream(b"0.5 g 0 0 9 9 re f")
+    pdf.save(source)
+    done("pdf_compress", input=source, output=output)
+    metadata = done("pdf_compress", input=output, output=tmp_path / "c.pdf", grayscale=True).metadata
+    assert metadata["skipped"] == "already as small as it gets"
+    assert (tmp_path / "c.pdf").read_bytes() == output.read_bytes()
+
+
 def test_colours_that_come_out_wrong_are_not_let_through(greyed, sample, monkeypatch):
     from mediamill.operations.documents import _colours
 
