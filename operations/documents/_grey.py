@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from mediamill.operations.documents import _content, _grey_images
+from mediamill.operations.documents import _content, _grey_images, _grey_mesh
 from mediamill.operations.documents._colours import STEPS, Colours, grey_of
 from mediamill.operations.documents._grey_content import Content
-from mediamill.operations.documents._grey_spaces import resolve
+from mediamill.operations.documents._grey_spaces import Space, resolve
 from mediamill.operations.documents._open import DocumentFacts
 from mediamill.operations.documents._walk import dictionaries
 from mediamill.operations.images._vips import vips
@@ -114,6 +114,7 @@ def _unreadable() -> tuple[type[Exception], ...]:
 
     return (
         _content.Unreadable,
+        _grey_mesh.Unreadable,
         pikepdf.PdfError,
         pypdfium2.PdfiumError,
         ValueError,
@@ -187,7 +188,7 @@ def _note(resources: Any, painted_by: dict[tuple[int, int], Any]) -> None:
 
 
 def _shading(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> bool:
-    """Give a shading of one variable a function of greys instead of its own."""
+    """Give a shading of one variable a function of greys instead of its own, and a mesh greys instead of colours."""
     import pikepdf
 
     if "/ShadingType" not in holder or "/ColorSpace" not in holder:
@@ -196,9 +197,11 @@ def _shading(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> b
     if space.kind == "grey":
         return False
     kind: Any = holder.ShadingType
-    if space.kind != "colour" or "/Function" not in holder or kind == 1:
-        kept["shadings of meshes or of two variables"] += 1
+    if space.kind != "colour" or kind == 1:
+        kept["shadings of two variables, or of colour spaces that are not known"] += 1
         return False
+    if "/Function" not in holder:
+        return _mesh(holder, space, colours, kept)
     if kind > 3:  # a mesh: what goes in is told by the last pair of its Decode
         one = pikepdf.Dictionary(ColorSpace=holder.ColorSpace, Function=holder.Function)
         one.Domain = pikepdf.Array(list(holder.Decode)[-2:])
@@ -210,6 +213,18 @@ def _shading(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> b
         holder.Background = _grey_array(background, space.value, colours)
     holder.Function = _function(pdf, colours.steps(one), domain)
     holder.ColorSpace = pikepdf.Name.DeviceGray
+    return True
+
+
+def _mesh(holder: Any, space: Space, colours: Colours, kept: Kept) -> bool:
+    try:
+        background = holder.get("/Background")
+        _grey_mesh.convert(holder, space, colours)
+    except _unreadable():
+        kept["shadings of meshes that cannot be read"] += 1
+        return False
+    if background is not None:
+        holder.Background = _grey_array(background, space.value, colours)
     return True
 
 

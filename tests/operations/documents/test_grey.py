@@ -39,7 +39,8 @@ def apart(source, output, dpi=144):
 
 
 @pytest.mark.parametrize(
-    "name", ["colourful.pdf", "used-twice.pdf", "report.pdf", "scan-colour.pdf", "scan-grey-as-rgb.pdf", "fax.pdf"]
+    "name",
+    ["colourful.pdf", "used-twice.pdf", "report.pdf", "mesh.pdf", "scan-colour.pdf", "scan-grey-as-rgb.pdf", "fax.pdf"],
 )
 def test_pages_are_the_grey_of_what_they_were(greyed, sample, name):
     metadata, output = greyed(name, quality="lossless", verify="all")
@@ -120,12 +121,94 @@ def test_notes_outlines_and_filled_in_text_are_grey(greyed):
         assert (field.V, field.T) == ("in red", "a")
 
 
-@pytest.mark.parametrize(("name", "reason"), [("mesh.pdf", "shadings of meshes"), ("blend.pdf", "greys are blended")])
+@pytest.mark.parametrize(
+    ("name", "reason"), [("plane.pdf", "shadings of two variables"), ("blend.pdf", "greys are blended")]
+)
 def test_what_keeps_its_colours_is_said(greyed, name, reason):
     metadata, output = greyed(name)
     assert any(reason in one for one in metadata["colours_kept"])
     (page,) = rendered(output)
     assert bool((page == page[:, :, :1]).all()) == (name == "blend.pdf")
+
+
+def packed(*records):
+    """Return records of (value, bits) pairs, each filled up to whole bytes."""
+    data = b""
+    for record in records:
+        written = "".join(f"{value:0{bits}b}" for value, bits in record)
+        data += bytes(int(written[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(written), 8))
+    return data
+
+
+EDGE = [(0, 0), (0, 5), (0, 10), (0, 15), (5, 14), (10, 15), (15, 15), (14, 10), (15, 5), (15, 0), (10, 1), (5, 0)]
+INNER = [(5, 5), (5, 10), (10, 10), (10, 5)]
+NEXT = [(20, 1), (25, 0), (30, 0), (29, 5), (30, 10), (30, 15), (25, 14), (20, 15)]
+COLOURS = [(15, 0, 0), (0, 15, 0), (0, 0, 15), (15, 15, 0)]
+
+
+def mesh(kind):
+    """Return a mesh's data and entries, of flags of 2 bits or 8, coordinates of 12 and colours of 4."""
+
+    def record(flag, points, colours):
+        flags = [] if flag is None else [(flag, 2 if kind == 4 else 8)]
+        return [
+            *flags,
+            *((136 * x, 12) for one in points for x in one),
+            *((part, 4) for one in colours for part in one),
+        ]
+
+    if kind in (4, 5):
+        corners = zip([(0, 0), (30, 0), (3, 30), (28, 25)], COLOURS, strict=True)
+        flags = (None,) * 4 if kind == 5 else (0, 0, 0, 1)
+        data = packed(*(record(flag, [at], [one]) for flag, (at, one) in zip(flags, corners, strict=True)))
+        return data, {"VerticesPerRow": 2} if kind == 5 else {"BitsPerFlag": 2}
+    first, more = (EDGE, NEXT) if kind == 6 else (EDGE + INNER, [*NEXT, (20, 5), (20, 10), (25, 10), (25, 5)])
+    return packed(record(0, first, COLOURS), record(2, more, COLOURS[1:3])), {"BitsPerFlag": 8}
+
+
+@pytest.mark.parametrize("kind", [4, 5, 6, 7])
+def test_meshes_are_the_grey_of_what_they_were(done, tmp_path, kind):
+    pdf, source, output = pikepdf.new(), tmp_path / "a.pdf", tmp_path / "b.pdf"
+    pdf.add_blank_page(page_size=(200, 200))
+    data, entries = mesh(kind)
+    shading = pikepdf.Stream(
+        pdf,
+        data,
+        ShadingType=kind,
+        ColorSpace=pikepdf.Name.DeviceRGB,
+        BitsPerCoordinate=12,
+        BitsPerComponent=4,
+        **entries,
+    )
+    shading.Decode = pikepdf.Array([10, 190, 10, 190, 0, 1, 0, 1, 0, 1])
+    pdf.pages[0].obj.Resources = pikepdf.Dictionary(Shading=pikepdf.Dictionary(S=pdf.make_indirect(shading)))
+    pdf.pages[0].obj.Contents = pdf.make_stream(b"/S sh")
+    pdf.save(source)
+    metadata = done("pdf_compress", input=source, output=output, grayscale=True, quality="lossless").metadata
+    assert "colours_kept" not in metadata
+    ((difference, grey),) = apart(source, output, 72)
+    ((_, was_grey),) = apart(source, source, 72)
+    assert grey
+    assert not was_grey
+    assert difference.mean() < 0.6
+    assert (
+        np.percentile(difference, 99.9) < 4
+    )  # a patch is drawn in steps that hang on its colours, and so are its edges
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"BitsPerComponent": 3}, {"BitsPerFlag": 7}, {"Decode": [0, 1, 0, 1, 0, 1]}, {"ShadingType": 6, "BitsPerFlag": 2}],
+)
+def test_meshes_that_cannot_be_read_keep_their_colours(sample, done, tmp_path, wrong):
+    source = tmp_path / "a.pdf"
+    with pikepdf.open(sample("mesh.pdf")) as pdf:
+        shading = pdf.pages[0].obj.Resources.Shading.M
+        for key, value in wrong.items():
+            shading[f"/{key}"] = pikepdf.Array(value) if isinstance(value, list) else value
+        pdf.save(source)
+    metadata = done("pdf_compress", input=source, output=tmp_path / "b.pdf", grayscale=True).metadata
+    assert metadata["colours_kept"] == {"shadings of meshes that cannot be read": 1}
 
 
 def test_an_archival_document_says_what_grey_means(greyed, sample):
