@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 MAX_STREAM_BYTES = 256 << 20
 """Decoded bytes up to which a stream is packed again; longer ones stay as they are."""
 
-_PADDING = re.compile(rb"\s{64,}(?=<\?xpacket end)")
+_BLANKS = re.compile(rb">(?:[ \t\r]*\n\s*|\s{64,})<")
+"""Line ends and indents between elements, and what is left free to be overwritten in place: wherever that is."""
 
 
 def repack(pdf: "pikepdf.Pdf", gone: set[tuple[int, int]], check: Callable[[], None]) -> None:
@@ -65,10 +66,10 @@ def written_bytes(value: Any) -> int:
 
 
 def _cut_padding(metadata: "pikepdf.Stream") -> None:
-    """Take the blanks out of an XMP packet that are there to be overwritten in place."""
+    """Take the blanks out of an XMP packet that say nothing, down to a line end where there was one."""
     if not _filters.chain(metadata):
         packet = metadata.read_raw_bytes()
-        shorter = _PADDING.sub(b"\n", packet)
+        shorter = _BLANKS.sub(b">\n<", packet)
         if len(shorter) < len(packet):
             metadata.write(shorter)
 
