@@ -64,11 +64,11 @@ def take_in(lines: dict[int, bytes], others: Counter[int]) -> None:
         others: How often objects are referred to from elsewhere.
     """
     text = b"\n".join(lines.values())
-    used = Counter(map(int, REFERENCE.findall(without_strings(text))))
+    used = Counter(_referred_to(text))
     used.update(others)
     wanted = {number for number in _fitting(text, lines) if used[number] == 1}
     for _ in range(_ROUNDS):
-        ready = {number for number in wanted if not wanted.intersection(map(int, REFERENCE.findall(lines[number])))}
+        ready = {number for number in wanted if wanted.isdisjoint(_referred_to(lines[number]))}
         if not ready:
             return
         put = functools.partial(_value, ready=ready, lines=lines)
@@ -77,6 +77,10 @@ def take_in(lines: dict[int, bytes], others: Counter[int]) -> None:
         for number in ready:
             del lines[number]
         wanted -= ready
+
+
+def _referred_to(text: bytes) -> Iterable[int]:
+    return map(int, REFERENCE.findall(without_strings(text)))
 
 
 def without_strings(text: bytes) -> bytes:

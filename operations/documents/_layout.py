@@ -39,14 +39,12 @@ class Written(Struct, frozen=True):
         header: The file's first lines, with its version.
         trailer: What else the dictionary of its cross-reference stream says than where objects are.
         packed: What is in object streams.
-        plain: What is not, though it is no stream.
         streams: Dictionaries of streams, and their data.
     """
 
     header: bytes
     trailer: bytes
     packed: dict[int, bytes]
-    plain: dict[int, bytes]
     streams: dict[int, tuple[bytes, memoryview]]
 
 
@@ -73,21 +71,20 @@ def _read(data: bytes) -> Written:
     if not starts or starts[0] != header.end() or starts[-1] != table:
         raise Unfamiliar("what stands in the file is not what the table lists")
     ends = dict(zip(starts, [*starts[1:], end.start()], strict=True))
-    plain, streams = dict[int, bytes](), dict[int, tuple[bytes, memoryview]]()
+    streams = dict[int, tuple[bytes, memoryview]]()
     for number, (kind, start, _) in rows.items():
         if kind != _PLAIN or start == table:
             continue
         text, body = _object(data, number, start, ends[start])
         if body is None:
-            plain[number] = text
-        else:
-            streams[number] = text, body
+            raise Unfamiliar("an object outside of object streams, such as a signature")
+        streams[number] = text, body
     packed = dict[int, bytes]()
     for holder in {one for kind, one, _ in rows.values() if kind == _PACKED}:
         packed.update(_unpacked(*streams.pop(holder)))
     if packed.keys() != {number for number, row in rows.items() if row[0] == _PACKED}:
         raise Unfamiliar("object streams hold other objects than the table lists")
-    return Written(header[0], trailer, packed, plain, streams)
+    return Written(header[0], trailer, packed, streams)
 
 
 def _found(match: re.Match[bytes] | None) -> re.Match[bytes]:

@@ -7,6 +7,7 @@ cross-reference table becomes a row of equal steps. Streams come first, their di
 The texts of objects are qpdf's own: only blanks, numbers and places change.
 """
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from mediamill.operations.documents._layout import Unfamiliar, Written, read
 
 if TYPE_CHECKING:
     import numpy as np
+    import pikepdf
 
 MOST_OBJECTS = 500
 MOST_BYTES = 1 << 16
@@ -31,6 +33,9 @@ _LOOKED_AT = 160
 _HEXADECIMAL = re.compile(rb"<[0-9a-f]+>")
 _ESCAPES = {b"\\": b"\\\\", b"(": b"\\(", b")": b"\\)", b"\r": b"\\r", b"\n": b"\\n"}
 _ESCAPED = re.compile(rb"[\\()\r\n]")
+_LENGTHS = re.compile(rb"/Filter/FlateDecode|/Length \d+")
+"""What stands in the dictionary of a stream where qpdf puts it, not in the order of names."""
+
 _FREE, _PLAIN, _PACKED = 0, 1, 2
 _UP = 2
 
@@ -42,39 +47,70 @@ def tightened(data: bytes, *, lines: bool) -> bytes:
         data: A document as qpdf has written it with object streams, not encrypted, not linearized.
         lines: Whether keywords stand on lines of their own, as PDF/A asks for.
     """
+    import pikepdf
+
     try:
         made = _made(read(data), lines=lines)
-    except Unfamiliar:
+    except (Unfamiliar, pikepdf.PdfError):
         return data
     return min(data, made, key=len)
 
 
 def _made(written: Written, *, lines: bool) -> bytes:
-    trailer, streams, plain, packed = _compact(written)
-    elsewhere = without_strings(b"\n".join([trailer, *streams.values(), *plain.values()]))
+    trailer, streams, packed = _compact(written)
+    elsewhere = without_strings(b"\n".join([trailer, *streams.values()]))
     if are_flat(packed.values()):
         take_in(packed, Counter(map(int, REFERENCE.findall(elsewhere))))
-    packed.update(take_out(streams, 1 + max([0, *streams, *plain, *packed])))
+    packed.update(take_out(streams, 1 + max([0, *streams, *packed])))
     groups = _groups(packed)
-    order = [*streams, *plain, *chain.from_iterable(groups)]
+    order = [*streams, *chain.from_iterable(groups)]
     numbers = {b"%d" % old: b"%d 0 R" % new for new, old in enumerate(order, 1)}
     file = _File(written.header, lines=lines)
     for number, text in streams.items():
         file.add_stream(_renumbered(text, numbers), written.streams[number][1])
-    for text in plain.values():
-        file.add(_renumbered(text, numbers))
     file.pack([_renumbered(b"\n".join(packed[one] for one in group), numbers).split(b"\n") for group in groups])
-    return file.finished(_renumbered(_with_short_identifiers(trailer), numbers))
+    made = file.finished(_renumbered(_with_short_identifiers(trailer), numbers))
+    _prove(made, file.texts)
+    return made
 
 
-def _compact(written: Written) -> tuple[bytes, dict[int, bytes], dict[int, bytes], dict[int, bytes]]:
-    """Return the trailer, and the texts of streams' dictionaries, of plain objects and of packed ones."""
+def _prove(data: bytes, texts: list[bytes]) -> None:
+    """Let qpdf read a file.
+
+    Args:
+        data: The file.
+        texts: What each of its objects is to be, in the order of their numbers.
+
+    Raises:
+        Unfamiliar: It finds other objects.
+    """
+    import pikepdf
+
+    with pikepdf.open(io.BytesIO(data), inherit_page_attributes=False) as pdf:
+        objects = list(pdf.objects)
+        if pdf.get_warnings() or len(objects) != len(texts):
+            raise Unfamiliar(f"it reads as {len(objects)} objects instead of {len(texts)}")
+        pairs = list(zip(objects[:-1], texts[:-1], strict=True))  # the last is the table, in an order of its own
+        read = [_text(one) for one, _ in pairs if isinstance(one, pikepdf.Object)]
+        meant = [text for one, text in pairs if isinstance(one, pikepdf.Object)]
+    if _LENGTHS.sub(b"", b"\n".join(compacted(read))) != _LENGTHS.sub(b"", b"\n".join(meant)):
+        raise Unfamiliar("it does not read as it was meant")
+
+
+def _text(thing: "pikepdf.Object") -> bytes:
+    import pikepdf
+
+    return (thing.stream_dict if isinstance(thing, pikepdf.Stream) else thing).unparse(resolved=True)
+
+
+def _compact(written: Written) -> tuple[bytes, dict[int, bytes], dict[int, bytes]]:
+    """Return the trailer, and the texts of streams' dictionaries and of other objects."""
     dictionaries = {number: text for number, (text, _) in written.streams.items()}
-    kinds = [dict(sorted(kind.items())) for kind in (dictionaries, written.plain, written.packed)]
+    kinds = [dict(sorted(kind.items())) for kind in (dictionaries, written.packed)]
     trailer, *texts = compacted([written.trailer, *(text for kind in kinds for text in kind.values())])
     left = iter(texts)
-    streams, plain, packed = (dict(zip(kind, left, strict=False)) for kind in kinds)
-    return trailer, streams, plain, packed
+    streams, packed = (dict(zip(kind, left, strict=False)) for kind in kinds)
+    return trailer, streams, packed
 
 
 def compacted(texts: list[bytes]) -> list[bytes]:
@@ -141,19 +177,15 @@ class _File:
         self.parts: list[bytes | memoryview] = [header]
         self.at = len(header)
         self.rows = [(_FREE, 0, 0)]
+        self.texts: list[bytes] = []
         self.frame = b"\n" if lines else b""
-
-    def add(self, text: bytes) -> None:
-        """Add an object."""
-        self._append(b"%d 0 obj\n" % len(self.rows), text, b"\nendobj\n")
 
     def add_stream(self, text: bytes, data: bytes | memoryview) -> None:
         """Add a stream, from its dictionary and its data."""
+        self.texts.append(text)
         line = self.frame
         head = b"%d 0 obj" % len(self.rows) + line + text + line + b"stream\n"
-        self._append(head, data, line + b"endstream\nendobj\n")
-
-    def _append(self, *parts: bytes | memoryview) -> None:
+        parts = head, data, line + b"endstream\nendobj\n"
         self.rows.append((_PLAIN, self.at, 0))
         self.parts += parts
         self.at += sum(map(len, parts))
@@ -164,13 +196,14 @@ class _File:
         first = len(self.rows)
         holder = first + sum(map(len, groups))
         self.rows += [(_PACKED, holder + at, index) for at, group in enumerate(groups) for index in range(len(group))]
+        self.texts += chain.from_iterable(groups)
         for texts in groups:
             starts = accumulate((len(text) + 1 for text in texts[:-1]), initial=0)
             head = b" ".join(b"%d %d" % (first + at, start) for at, start in enumerate(starts)) + b"\n"
             first += len(texts)
             data = _filters.deflate(head + b"\n".join(texts))
-            counts = len(texts), len(head), len(data)
-            self.add_stream(b"<</Type/ObjStm/N %d/First %d/Filter/FlateDecode/Length %d>>" % counts, data)
+            counts = len(head), len(data), len(texts)
+            self.add_stream(b"<</Filter/FlateDecode/First %d/Length %d/N %d/Type/ObjStm>>" % counts, data)
 
     def finished(self, trailer: bytes) -> bytes:
         """Return the file, with its table added.
