@@ -93,7 +93,7 @@ def _fitting(text: bytes, lines: dict[int, bytes]) -> Iterator[int]:
     for match in _ENTRY.finditer(text):
         number = int(match[2] or match[4] or 0)
         value = lines.get(number)
-        if value is None or len(value) > _LONGEST or _depth(value) > _DEEPEST:
+        if value is None or len(value) > _LONGEST:
             continue
         if _DESTINATION.match(value) if match[4] else _MAY_BE[match[1]].match(value) and not _IDENTITY.search(value):
             yield number
