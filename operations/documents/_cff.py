@@ -5,6 +5,7 @@ those that are found by number stay where they are and lose their outlines.
 """
 
 import io
+import re
 import struct
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,16 @@ from typing import Any
 from mediamill.operations.documents import _filters
 
 _NOTDEF = ".notdef"
+
+_SAID = (
+    "version", "Notice", "Copyright", "FullName", "FamilyName", "Weight", "isFixedPitch", "ItalicAngle",
+    "UnderlinePosition", "UnderlineThickness", "UniqueID", "XUID", "PostScript", "BaseFontName", "CIDFontVersion",
+    "CIDFontRevision", "UIDBase",
+)  # fmt: skip
+"""What a font says about itself: to those who install it, or keep it between jobs."""
+
+_TAG = re.compile(r"[A-Z]{6}\+(?=.)")
+"""What a subset's name begins with; a document says so itself."""
 
 
 class Unreadable(Exception):
@@ -42,6 +53,28 @@ def cut(data: bytes, *, cids: set[int], codes: set[int], names: set[str]) -> tup
     except Exception as error:  # fontTools raises whatever comes of numbers that are not what they have to be
         raise Unreadable from error
     return smaller, sorted(kept - {_NOTDEF})
+
+
+def bare(data: bytes) -> bytes:
+    """Return a font with all its glyphs, but without what it says about itself.
+
+    Raises:
+        Unreadable: It cannot be read, or would not be the same.
+    """
+    try:
+        whole, table = opened(data), _table(data)
+        made = _compiled(table)
+        smaller = opened(made)
+        if whole.charset != smaller.charset or not _is_same(whole, smaller, set(whole.charset), set(range(256))):
+            raise Unreadable
+    except Exception as error:  # as above
+        raise Unreadable from error
+    return made
+
+
+def untagged(name: str) -> str:
+    """Return a font's name without the letters that say it is a subset."""
+    return _TAG.sub("", name, count=1) if _TAG.match(name) else name
 
 
 def damage() -> tuple[type[Exception], ...]:
@@ -124,6 +157,17 @@ def _subset(data: bytes, kept: set[str], *, by_number: bool, flat: bool) -> byte
     if isinstance(own, list):
         font.Encoding = [name if name in kept else _NOTDEF for name in own]
     table.prune_post_subset(None, options)
+    return _compiled(table)
+
+
+def _compiled(table: Any) -> bytes:
+    """Return a font as a file, without what it says about itself."""
+    font = table.cff[0]
+    for part in [font, *getattr(font, "FDArray", [])]:
+        for key in _SAID:
+            part.rawDict.pop(key, None)
+            part.__dict__.pop(key, None)
+    table.cff.fontNames = [untagged(name) for name in table.cff.fontNames]
     target = io.BytesIO()
     table.cff.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
     return target.getvalue()

@@ -108,16 +108,14 @@ def test_fonts_without_subroutines_pack_better(sample):
     assert len(made) <= len(alone) + 8
 
 
-@pytest.mark.parametrize("reach", ["form", "drawn letters", "wrong data"])
-def test_fonts_stay_whole_where_their_use_is_not_known(done, sample, tmp_path, reach):
+@pytest.mark.parametrize("reach", ["form", "wrong data"])
+def test_fonts_stay_what_they_are_where_they_are_not_to_be_touched(done, sample, tmp_path, reach):
     source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
     with pikepdf.open(sample("compact-named.pdf")) as pdf:
         fonts = pdf.pages[0].obj.Resources.Font
         if reach == "form":
             resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F=fonts.F))
             pdf.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array([]), DR=resources)
-        elif reach == "drawn letters":
-            fonts.T = pdf.make_indirect(pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type3))
         else:
             data = fonts.F.FontDescriptor.FontFile3.read_bytes()
             fonts.F.FontDescriptor.FontFile3.write(data[: len(data) // 2])
