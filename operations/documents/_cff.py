@@ -29,21 +29,25 @@ class Unreadable(Exception):
     """A font is not one that can be cut."""
 
 
-def cut(data: bytes, *, cids: set[int], codes: set[int], names: set[str]) -> tuple[bytes, list[str]]:
+def cut(data: bytes, *, cids: set[int], codes: set[int], names: dict[str, set[int]]) -> tuple[bytes, list[str]]:
     """Return a font with only the glyphs that are used, and their names.
 
     Args:
         data: A CFF font.
         cids: Character identifiers that a composite font shows.
         codes: Codes that simple fonts show, whose glyphs are kept, by whichever usual encoding they are found.
-        names: Names of glyphs that simple fonts give to codes.
+        names: Names of glyphs that simple fonts give to other codes they show; where there is no glyph of that name,
+            it may be found by the code.
 
     Raises:
         Unreadable: It cannot be read, or would not be the same.
     """
     try:
         whole = opened(data)
-        kept = _kept(whole, cids, codes, names)
+        for name, called in names.items():
+            if name not in whole.CharStrings:
+                codes = codes | called
+        kept = _kept(whole, cids, codes, set(names))
         numbered = bool(cids) and not hasattr(whole, "ROS")
         flat = _subset(data, kept, by_number=numbered, flat=True)
         smaller = _subset(data, kept, by_number=numbered, flat=False) if _has_subroutines(whole) else flat

@@ -120,15 +120,25 @@ def _list_glyphs(descriptor: Any, names: list[str] | None, *, archival: bool) ->
 
 def _cut(fonts: list[Any], data: bytes, uses: Uses) -> tuple[bytes | None, list[str] | None]:
     """Return a program with only what some fonts show, and the names of its glyphs; none where it cannot be cut."""
-    glyphs, codes, names = set[int](), set[int](), set[str]()
+    glyphs, codes, names = set[int](), set[int](), dict[str, set[int]]()
     try:
         for font in fonts:
             used = uses.get(font.objgen, set())
-            (glyphs if "/DescendantFonts" in font else codes).update(_glyphs(font, used))
-            names |= {name for code, name in _differences(font).items() if code in used}
+            if "/DescendantFonts" in font:
+                glyphs |= _glyphs(font, used)
+                continue
+            called = {code: name for code, name in _differences(font).items() if code in used}
+            codes |= used - set(called)
+            for code, name in called.items():
+                names.setdefault(name, set()).add(code)
         if "/FontFile2" in _descriptor(fonts[0]):
+            # Names that are given to codes of a TrueType font are passed over by some readers.
             return _truetype.cut(
-                data, glyphs=glyphs, codes=codes, names=names, by_number=all(map(_is_numbered, fonts))
+                data,
+                glyphs=glyphs,
+                codes=codes.union(*names.values()),
+                names=set(names),
+                by_number=all(map(_is_numbered, fonts)),
             ), None
         return _cff.cut(data, cids=glyphs, codes=codes, names=names)
     except (_truetype.Unreadable, _cff.Unreadable):
