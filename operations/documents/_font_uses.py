@@ -106,11 +106,20 @@ def _read(pdf: "pikepdf.Pdf", content: Any, resources: Any, uses: dict[Key, set[
 
 
 def _noted(font: Any, uses: dict[Key, set[int]]) -> "_Noted | None":
-    """Return where a font's codes are noted, and how many bytes each has; None where they need not be known."""
+    """Return where a font's codes are noted, and how many bytes each has; None where they need not be known.
+
+    What a font written out where it is used shares with others cannot be told by its number.
+    """
     if not font.is_indirect:
-        return _UNKNOWN if "/FontDescriptor" in font or "/DescendantFonts" in font else None
+        return _UNKNOWN if any(value.is_indirect for value in font.values() if _is_object(value)) else None
     bytes_each = width(font)
     return None if bytes_each is None else (uses.setdefault(font.objgen, set()), bytes_each)
+
+
+def _is_object(value: Any) -> bool:
+    import pikepdf
+
+    return isinstance(value, pikepdf.Object)
 
 
 def _note(current: "_Noted", shown: Any) -> None:

@@ -7,7 +7,7 @@ stays as it is, and one that some unreadable stream may reach keeps all its glyp
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _cff, _compact, _filters, _font_uses, _truetype, _unicode_maps
+from mediamill.operations.documents import _cff, _compact, _filters, _font_arrays, _font_uses, _truetype, _unicode_maps
 
 if TYPE_CHECKING:
     import pikepdf
@@ -42,6 +42,8 @@ def subset(pdf: "pikepdf.Pdf", check: Callable[[], None], *, archival: bool = Fa
         if not any(font.objgen in kept for font in fonts):
             saved += _smaller(fonts, uses, archival=archival)
     if uses is not None:
+        if not archival:
+            _font_arrays.trim(pdf, kept, uses)
         saved += _pack_maps(pdf, kept, uses)
     saved += _unicode_maps.shorten(pdf, kept, uses, check)
     return saved
@@ -127,7 +129,7 @@ def _cut(fonts: list[Any], data: bytes, uses: Uses) -> tuple[bytes | None, list[
             if "/DescendantFonts" in font:
                 glyphs |= _glyphs(font, used)
                 continue
-            called = {code: name for code, name in _differences(font).items() if code in used}
+            called = {code: name for code, name in _font_arrays.names(font.get("/Encoding")).items() if code in used}
             codes |= used - set(called)
             for code, name in called.items():
                 names.setdefault(name, set()).add(code)
@@ -226,19 +228,3 @@ def _pack_map(fonts: list[Any], used: set[int]) -> int:
         return 0
     mapped.write(packed, filter=pikepdf.Name.FlateDecode)
     return before - len(packed)
-
-
-def _differences(font: Any) -> dict[int, str]:
-    """Return the names that a simple font's encoding gives to codes itself."""
-    import pikepdf
-
-    encoding = font.get("/Encoding")
-    code, found = 0, dict[int, str]()
-    if isinstance(encoding, pikepdf.Dictionary):
-        for one in encoding.get("/Differences", []):
-            if isinstance(one, pikepdf.Name):
-                found[code] = str(one)[1:]
-                code += 1
-            else:
-                code = int(one)
-    return found

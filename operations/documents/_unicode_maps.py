@@ -29,6 +29,9 @@ _SECTION = re.compile(rb"begin(codespacerange|bfchar|bfrange)\b(.*?)end\1\b", re
 _PAIR = re.compile(_HEX * 2)
 _RANGE = re.compile(_HEX * 2 + rb"(?:" + _HEX + rb"|\s*\[([^\]]*)\])")
 _ONE = re.compile(_HEX)
+_SPACES = (b"\0\x20", b"\0\xa0")
+"""Readers tell words apart by the width of a space, and look for its code here, shown or not."""
+
 _OTHERS = (b"usecmap", b"cidchar", b"cidrange", b"notdef")
 
 _HEAD = (
@@ -91,6 +94,20 @@ def shorten(pdf: "pikepdf.Pdf", kept: set[Key], uses: dict[Key, set[int]] | None
     return saved
 
 
+def spaces(font: Any) -> set[int] | None:
+    """Return the codes that mean a space by a font's map, if it has one; None where it cannot be read."""
+    import pikepdf
+
+    stream, width = font.get("/ToUnicode"), _font_uses.width(font)
+    if not isinstance(stream, pikepdf.Stream):
+        return set()
+    data = _filters.decoded(stream, _MAX_BYTES)
+    try:
+        return None if data is None or width is None else _spaces(_read(data, width))
+    except _Unreadable:
+        return None
+
+
 def _put(pdf: "pikepdf.Pdf", one: _Map, made: bytes) -> None:
     import pikepdf
 
@@ -122,7 +139,8 @@ def _restricted(fonts: list[Any], uses: dict[Key, set[int]] | None) -> _Map:
     meanings, unknown = _read(data, width), None
     if uses is not None:
         shown = set[int]().union(*(uses.get(font.objgen, set()) for font in fonts))
-        meanings, unknown = {code: one for code, one in meanings.items() if code in shown}, shown - set(meanings)
+        unknown = shown - set(meanings)
+        meanings = {code: one for code, one in meanings.items() if code in shown or one in _SPACES}
     if not meanings:
         raise _Unreadable
     return _Map(width, meanings, unknown, list(fonts), [stream])
@@ -200,11 +218,20 @@ def _merged(maps: list[_Map]) -> list[_Map]:
 
 
 def _agree(one: _Map, other: _Map) -> bool:
-    if one.width != other.width or one.unknown is None or other.unknown is None:
+    if (
+        one.width != other.width
+        or one.unknown is None
+        or other.unknown is None
+        or _spaces(one.meanings) != _spaces(other.meanings)
+    ):
         return False
     if not one.unknown.isdisjoint(other.meanings) or not other.unknown.isdisjoint(one.meanings):
         return False
     return all(one.meanings.get(code, meaning) == meaning for code, meaning in other.meanings.items())
+
+
+def _spaces(meanings: Meanings) -> set[int]:
+    return {code for code, meaning in meanings.items() if meaning in _SPACES}
 
 
 def _written(one: _Map) -> Iterator[bytes]:
