@@ -66,6 +66,17 @@ def test_codes_that_are_not_shown_are_not_told_of(done, sample, tmp_path, apart)
     same(changed, output)
 
 
+def test_the_space_keeps_its_width_where_it_is_not_shown(done, sample, tmp_path):
+    def change(pdf):
+        give_widths(pdf)
+        pdf.pages[0].obj.Contents.write(b"BT /F 14 Tf 20 190 Td (The) Tj ET")
+
+    changed, output, _ = squeeze(done, tmp_path, sample("compact-named.pdf"), change)
+    ((after, _),) = told(output)
+    assert {code for code, width in after.items() if width} == set(b" The")
+    same(changed, output)
+
+
 def test_the_space_of_a_map_to_unicode_keeps_its_width(done, sample, tmp_path):
     def change(pdf):
         give_widths(pdf)
