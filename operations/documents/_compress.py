@@ -265,7 +265,7 @@ def _changed(
         spared=settings.spared,
     )
     images = _images.recompress(pdf, wish, gone, ctx)
-    fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
+    fonts = _fonts.subset(pdf, ctx.check, archival=bool(facts.pdfa)) if settings.subset_fonts else 0
     _streams.repack(pdf, gone, ctx.check)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     _pages.share_boxes(pdf)
