@@ -107,7 +107,10 @@ class Colours:
         return greys
 
     def picture(self, image: Any) -> "Pixels":
-        """Return what a picture looks like pixel by pixel, without its masks: shape (height, width, 3)."""
+        """Return what a picture looks like pixel by pixel, without its masks: shape (height, width, 3).
+
+        The copy that is painted for it is emptied again, so that it is no picture of the document.
+        """
         import pikepdf
 
         size = int(image.Width), int(image.Height)
@@ -117,7 +120,11 @@ class Colours:
                 alone[key] = image[key]
         alone.Subtype = pikepdf.Name.Image
         content = f"{size[0]} 0 0 {size[1]} 0 0 cm /I Do"
-        return self._page(size, content, XObject={"/I": self._pdf.make_indirect(alone)})
+        try:
+            return self._page(size, content, XObject={"/I": self._pdf.make_indirect(alone)})
+        finally:
+            del alone.Subtype
+            alone.write(b"")
 
     def _page(self, size: tuple[int, int], content: str, **resources: dict[str, Any]) -> "Pixels":
         """Return a page's pixels, one to a point, in red, green and blue."""

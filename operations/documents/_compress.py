@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from mediamill.operations.contract import Context
@@ -93,10 +93,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     verify: Mode
     spared: float = 1.0
 
-    @property
-    def has_to_change(self) -> bool:
-        """Return whether more is asked for than a smaller file."""
-        return self.grayscale or self.remove_metadata or self.linearize
+    def has_to_change(self, greyed: "_grey.Greyed") -> bool:
+        """Return whether more was asked for than a smaller file, and there was anything to do."""
+        return greyed.changed or self.remove_metadata or self.linearize
 
 
 class Made(Struct, frozen=True):
@@ -111,7 +110,7 @@ class _Attempt(Struct, frozen=True):
     images: "_images.Report"
     fonts: int
     verdict: Verdict
-    coloured: dict[str, int] = {}
+    greyed: "_grey.Greyed" = field(default_factory=_grey.Greyed)
 
 
 def compress(
@@ -139,13 +138,13 @@ def compress(
     attempt, kept = _proven(pdf, facts, data, password, settings, ctx)
     if attempt.verdict.reason:
         return _given_up(attempt.verdict.reason, facts, data, password, settings, pictures, ctx)
-    if len(attempt.data) >= len(data) and not settings.has_to_change:
+    if len(attempt.data) >= len(data) and not settings.has_to_change(attempt.greyed):
         return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
     metadata["verified"] = {"mode": settings.verify, "pages": attempt.verdict.pages}
     metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
-    if attempt.coloured:
-        metadata["colours_kept"] = attempt.coloured
+    if attempt.greyed.kept:
+        metadata["colours_kept"] = dict(attempt.greyed.kept)
     metadata.update(kept)
     if settings.remove_metadata:
         metadata.update(_lost(facts))
@@ -217,7 +216,7 @@ def _attempt(
     import pikepdf
 
     try:
-        images, fonts, coloured = _changed(pdf, facts, settings, ctx)
+        images, fonts, greyed = _changed(pdf, facts, settings, ctx)
     except malformed() as error:
         return _Attempt(b"", _images.Report(), 0, Verdict(f"it is not built as a PDF has to be: {error}"))
     ctx.progress(85, "writing")
@@ -225,20 +224,20 @@ def _attempt(
         made = save(pdf, facts, linearize=settings.linearize)
     except (pikepdf.PdfError, RuntimeError) as error:
         return _Attempt(b"", images, fonts, Verdict(f"it cannot be written anew: {error}"))
-    if len(made) >= len(data) and not settings.has_to_change:
-        return _Attempt(made, images, fonts, Verdict(None))
+    if len(made) >= len(data) and not settings.has_to_change(greyed):
+        return _Attempt(made, images, fonts, Verdict(None), greyed)
     ctx.progress(90, "comparing")
     verdict = compare(
         data,
         made,
         password=password,
         mode=settings.verify,
-        tolerance=_with_blends(settings.tolerance) if _grey.BLENDED in coloured else settings.tolerance,
+        tolerance=_with_blends(settings.tolerance) if _grey.BLENDED in greyed.kept else settings.tolerance,
         check=ctx.check,
         changed=() if settings.grayscale else set(images.pages.values()),
         grey=settings.grayscale,
     )
-    return _Attempt(made, images, fonts, verdict, coloured)
+    return _Attempt(made, images, fonts, verdict, greyed)
 
 
 def _with_blends(tolerance: Tolerance) -> Tolerance:
@@ -247,15 +246,15 @@ def _with_blends(tolerance: Tolerance) -> Tolerance:
 
 def _changed(
     pdf: "pikepdf.Pdf", facts: DocumentFacts, settings: Settings, ctx: Context
-) -> tuple["_images.Report", int, dict[str, int]]:
-    """Change a document; return what became of its pictures, the bytes its fonts lost, and what kept its colours."""
+) -> tuple["_images.Report", int, "_grey.Greyed"]:
+    """Change a document; return what became of its pictures, the bytes its fonts lost, and what was made grey."""
     gone = set[_dedupe.Key]()
     _streams.drop_private(pdf, gone)
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if settings.remove_metadata:
         _metadata.strip(pdf, facts, ctx.check)
-    coloured = _grey.convert(pdf, facts, ctx.limits.max_pixels, ctx.check) if settings.grayscale else {}
     limit = ctx.limits.max_pixels
+    greyed = _grey.convert(pdf, facts, limit, ctx.check) if settings.grayscale else _grey.Greyed()
     first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
     wish = _images.Wish(
         dpi=settings.dpi,
@@ -268,10 +267,13 @@ def _changed(
     fonts = _fonts.subset(pdf, ctx.check, archival=bool(facts.pdfa)) if settings.subset_fonts else 0
     _streams.repack(pdf, gone, ctx.check)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
-    _pages.share_boxes(pdf)
+    if not settings.linearize:  # where pages are found by their hints, readers don't look for what they inherit
+        _pages.share_boxes(pdf)
     images.deduplicated = first_copies + more_copies
     images.found += first_copies
-    return images, fonts, coloured
+    images.coded |= greyed.pictures
+    images.saved += greyed.saved
+    return images, fonts, greyed
 
 
 def _knows_wavelets(facts: DocumentFacts) -> bool:
@@ -290,7 +292,7 @@ def _metadata_of(
         "pages": facts.pages,
         "images": {
             "found": images.found,
-            "recompressed": images.recompressed,
+            "recompressed": len(images.coded),
             "downsampled": images.downsampled,
             "deduplicated": images.deduplicated,
         },

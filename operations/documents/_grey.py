@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+
 from mediamill.operations.documents import _content, _grey_images
 from mediamill.operations.documents._colours import STEPS, Colours, grey_of
 from mediamill.operations.documents._grey_content import Content
@@ -30,7 +32,23 @@ BLENDED = "greys are blended, instead of what was blended made grey"
 """What is kept of pages whose colours are blended channel by channel: they look a little different."""
 
 
-def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Callable[[], None]) -> dict[str, int]:
+class Greyed(Struct):
+    """What was done.
+
+    Attributes:
+        changed: Whether anything had a colour that it has no more.
+        kept: What kept its colours, and how many of each.
+        pictures: Those coded anew.
+        saved: Bytes that those are smaller for it; less than none where they are larger.
+    """
+
+    changed: bool = False
+    kept: Kept = field(default_factory=Kept)
+    pictures: set[tuple[int, int]] = field(default_factory=set)
+    saved: int = 0
+
+
+def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Callable[[], None]) -> Greyed:
     """Make a document grey.
 
     Args:
@@ -38,17 +56,15 @@ def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Ca
         facts: What it is.
         max_pixels: Of a picture, above which it keeps its colours.
         check: Called between objects; raises where the job is to stop.
-
-    Returns:
-        What kept its colours, and how many of each.
     """
-    kept, colours = Kept(), Colours(pdf)
+    done, colours = Greyed(), Colours(pdf)
+    kept = done.kept
     holders = [*dictionaries(pdf, check)]
-    _streams(pdf, holders, Content(pdf, colours, max_pixels), kept, check)
+    done.changed = _streams(pdf, holders, Content(pdf, colours, max_pixels), kept, check)
     for image in [one for one in pdf.objects if _is_image(one)]:
         check()
         try:
-            _grey_images.convert(pdf, image, colours, max_pixels)
+            _picture(pdf, image, colours, max_pixels, done)
         except _grey_images.Kept as reason:
             kept[str(reason)] += 1
         except _unreadable():
@@ -56,17 +72,25 @@ def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Ca
     for holder in holders:
         check()
         try:
-            _shading(pdf, holder, colours, kept)
-            _backdrop(holder, colours)
-            _annotation(holder, colours)
+            for convert_one in (_shading, _backdrop, _annotation):
+                done.changed |= convert_one(pdf, holder, colours, kept)
         except _unreadable():
             kept["entries that cannot be read"] += 1
     for holder in holders:
         _group(holder, kept)
-    _appearances(pdf, holders, colours, max_pixels, kept)
+    done.changed |= _appearances(pdf, holders, colours, max_pixels, kept)
     if facts.pdfa and "/OutputIntents" not in pdf.Root:
         _say_what_grey_means(pdf)
-    return dict(kept)
+    return done
+
+
+def _picture(pdf: "pikepdf.Pdf", image: Any, colours: Colours, max_pixels: int, done: Greyed) -> None:
+    before = image.read_raw_bytes()
+    done.changed |= _grey_images.convert(pdf, image, colours, max_pixels)
+    after = image.read_raw_bytes()
+    if after != before:
+        done.pictures.add(image.objgen)
+        done.saved += len(before) - len(after)
 
 
 def _say_what_grey_means(pdf: "pikepdf.Pdf") -> None:
@@ -106,7 +130,8 @@ def _is_image(thing: Any) -> bool:
     return isinstance(thing, pikepdf.Stream) and thing.get("/Subtype") == pikepdf.Name.Image
 
 
-def _streams(pdf: "pikepdf.Pdf", holders: list[Any], content: Content, kept: Kept, check: Callable[[], None]) -> None:
+def _streams(pdf: "pikepdf.Pdf", holders: list[Any], content: Content, kept: Kept, check: Callable[[], None]) -> bool:
+    changed = False
     for holder, resources, is_page in [*_contents(pdf, holders)]:
         check()
         try:
@@ -121,7 +146,9 @@ def _streams(pdf: "pikepdf.Pdf", holders: list[Any], content: Content, kept: Kep
             holder.Contents = pdf.make_indirect(pikepdf.Stream(pdf, made))
         elif made is not None:
             holder.write(made)
+        changed |= made is not None
     kept.update(content.kept)
+    return changed
 
 
 def _contents(pdf: "pikepdf.Pdf", holders: list[Any]) -> Iterator[tuple[Any, Any, bool]]:
@@ -159,19 +186,19 @@ def _note(resources: Any, painted_by: dict[tuple[int, int], Any]) -> None:
             painted_by.setdefault(form.objgen, resources)
 
 
-def _shading(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> None:
+def _shading(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> bool:
     """Give a shading of one variable a function of greys instead of its own."""
     import pikepdf
 
     if "/ShadingType" not in holder or "/ColorSpace" not in holder:
-        return
+        return False
     space = resolve(holder.ColorSpace, None)
     if space.kind == "grey":
-        return
+        return False
     kind: Any = holder.ShadingType
     if space.kind != "colour" or "/Function" not in holder or kind == 1:
         kept["shadings of meshes or of two variables"] += 1
-        return
+        return False
     if kind > 3:  # a mesh: what goes in is told by the last pair of its Decode
         one = pikepdf.Dictionary(ColorSpace=holder.ColorSpace, Function=holder.Function)
         one.Domain = pikepdf.Array(list(holder.Decode)[-2:])
@@ -183,6 +210,7 @@ def _shading(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> N
         holder.Background = _grey_array(background, space.value, colours)
     holder.Function = _function(pdf, colours.steps(one), domain)
     holder.ColorSpace = pikepdf.Name.DeviceGray
+    return True
 
 
 def _function(pdf: "pikepdf.Pdf", steps: Any, domain: list[float]) -> Any:
@@ -206,15 +234,17 @@ def _grey_array(values: Any, space: Any, colours: Colours) -> Any:
     return pikepdf.Array([round(grey, 4)])
 
 
-def _backdrop(holder: Any, colours: Colours) -> None:
+def _backdrop(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> bool:
     """Give a soft mask's backdrop its grey."""
     import pikepdf
 
     if holder.get("/S") not in (pikepdf.Name.Luminosity, pikepdf.Name.Alpha) or "/BC" not in holder:
-        return
+        return False
     space = resolve(holder.G.get("/Group", pikepdf.Dictionary()).get("/CS"), holder.G.get("/Resources"))
-    if space.kind == "colour" and len(holder.BC) == space.components:
-        holder.BC = _grey_array(holder.BC, space.value, colours)
+    if space.kind != "colour" or len(holder.BC) != space.components:
+        return False
+    holder.BC = _grey_array(holder.BC, space.value, colours)
+    return True
 
 
 def _group(holder: Any, kept: Kept) -> None:
@@ -229,10 +259,11 @@ def _group(holder: Any, kept: Kept) -> None:
             kept[BLENDED] += 1
 
 
-def _annotation(holder: Any, colours: Colours) -> None:
+def _annotation(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> bool:
     """Give annotations, and the titles of outlines, the greys of their colours."""
     import pikepdf
 
+    changed = False
     if "/Subtype" in holder and "/Rect" in holder:
         looks = holder.get("/MK")
         ends = [(holder, "/C"), (holder, "/IC"), *((looks, key) for key in ("/BC", "/BG") if looks is not None)]
@@ -240,16 +271,19 @@ def _annotation(holder: Any, colours: Colours) -> None:
             values = one.get(key)
             if isinstance(values, pikepdf.Array) and len(values) in _DEVICES:
                 one[key] = _grey_array(values, pikepdf.Name(_DEVICES[len(values)]), colours)
+                changed = True
     elif "/Title" in holder and isinstance(holder.get("/C"), pikepdf.Array) and len(holder.C) == 3:
         grey = round(grey_of([float(value) for value in holder.C]), 4)
+        changed = len({float(value) for value in holder.C}) > 1
         holder.C = pikepdf.Array([grey] * 3)
+    return changed
 
 
-def _appearances(pdf: "pikepdf.Pdf", holders: list[Any], colours: Colours, max_pixels: int, kept: Kept) -> None:
+def _appearances(pdf: "pikepdf.Pdf", holders: list[Any], colours: Colours, max_pixels: int, kept: Kept) -> bool:
     """Give the text that forms are filled in with the grey of its colour."""
     import pikepdf
 
-    content = Content(pdf, colours, max_pixels)
+    content, changed = Content(pdf, colours, max_pixels), False
     for holder in holders:
         given = holder.get("/DA")
         if not isinstance(given, pikepdf.String):
@@ -261,3 +295,5 @@ def _appearances(pdf: "pikepdf.Pdf", holders: list[Any], colours: Colours, max_p
             continue
         if made is not None:
             holder.DA = pikepdf.String(b" ".join(made.split()))
+            changed = True
+    return changed

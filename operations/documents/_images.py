@@ -65,7 +65,7 @@ class Report(Struct):
 
     Attributes:
         found: Pictures in the document.
-        recompressed: Those coded anew.
+        coded: Those coded anew.
         downsampled: Those of them with fewer pixels.
         deduplicated: Those that were copies of others.
         saved: Bytes.
@@ -74,7 +74,7 @@ class Report(Struct):
     """
 
     found: int = 0
-    recompressed: int = 0
+    coded: set[Key] = field(default_factory=set)
     downsampled: int = 0
     deduplicated: int = 0
     saved: int = 0
@@ -356,7 +356,7 @@ def _put(report: Report, image: Any, coded: Coded | None) -> bool:
     if image.get("/ImageMask", False) is not True:
         image.BitsPerComponent = coded.bits
     image.write(coded.data, filter=pikepdf.Name(coded.filter), decode_parms=parms if coded.parms else None)
-    report.recompressed += 1
+    report.coded.add(image.objgen)
     report.downsampled += shrunk
     report.saved += before - len(coded.data)
     return True

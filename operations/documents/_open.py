@@ -70,17 +70,18 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
     linearized: bool
 
 
-def open_asking(opened: Blob, password: str | None, ctx: Context) -> tuple["pikepdf.Pdf", str, bool]:
-    """Open a job's document, asking the host for its password where the job has none or a wrong one.
+class _Data(io.BytesIO):
+    """A file in memory, as the parser names it where it says what is wrong with it."""
 
-    Returns:
-        The document, the password that opened it, empty where it needs none, and whether it had to be repaired.
+    def __repr__(self) -> str:
+        return "document"
+
+
+def check_kind(opened: Blob) -> None:
+    """Check that a job's input is a PDF.
 
     Raises:
-        UnsupportedFormat: It is no PDF.
-        PasswordRequired: Nobody knew the password.
-        CorruptInput: It cannot be read.
-        LimitExceeded: It has more objects than can be dealt with.
+        UnsupportedFormat: It is not.
     """
     if opened.kind.format != "pdf":
         raise UnsupportedFormat(
@@ -89,6 +90,19 @@ def open_asking(opened: Blob, password: str | None, ctx: Context) -> tuple["pike
             received=opened.kind.format or None,
             expected="pdf",
         )
+
+
+def open_asking(opened: Blob, password: str | None, ctx: Context) -> tuple["pikepdf.Pdf", str, bool]:
+    """Open a job's document, asking the host for its password where the job has none or a wrong one.
+
+    Returns:
+        The document, the password that opened it, empty where it needs none, and whether it had to be repaired.
+
+    Raises:
+        PasswordRequired: Nobody knew the password.
+        CorruptInput: It cannot be read.
+        LimitExceeded: It has more objects than can be dealt with.
+    """
     _check_size(opened.data)  # here alone: what is opened again has been looked at, or was made of it
     tried = password or ""
     for _ in range(_ASKED_AT_MOST):
@@ -127,7 +141,7 @@ def _opened(data: bytes, password: str) -> tuple["pikepdf.Pdf", bool]:
 
     _limit_decoding(MAX_OBJECT_BYTES)
     try:
-        pdf = pikepdf.open(io.BytesIO(data), password=password)
+        pdf = pikepdf.open(_Data(data), password=password)
         pages, objects = len(pdf.pages), len(pdf.objects)
     except pikepdf.PasswordError:
         given = "The password does not open it." if password else "The job gives no password."

@@ -15,7 +15,8 @@ def share_boxes(pdf: "pikepdf.Pdf") -> None:
     """Let pages inherit the box that is the same on all of them; opening a document gave each its own.
 
     Args:
-        pdf: The document, changed in place. Its pages are no longer complete by themselves.
+        pdf: The document, changed in place. Its pages are no longer complete by themselves, as those of a document
+            that is laid out for the web have to be.
     """
     import pikepdf
 

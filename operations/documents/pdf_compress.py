@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from mediamill.operations.contract import Blob, Context, Lane, Metadata, Plan, Target
 from mediamill.operations.documents import _compress, _images
-from mediamill.operations.documents._open import look, open_asking
+from mediamill.operations.documents._open import check_kind, look, open_asking
 from mediamill.operations.documents._verify import Mode
 from mediamill.protocol.errors import InvalidJob
 from mediamill.protocol.job import Job, OutputPath, Source
@@ -90,7 +90,11 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
 
 
 def plan(params: Params, ctx: Context) -> Plan:
-    """Say what would be written; what it costs is told by the file's size."""
+    """Say what would be written; what it costs is told by the file's size.
+
+    Raises:
+        UnsupportedFormat: The input is no PDF.
+    """
     return _plan(params, ctx.read(params.input))
 
 
@@ -114,6 +118,7 @@ def run(params: Params, ctx: Context) -> Metadata:
 
 
 def _plan(params: Params, opened: Blob) -> Plan:
+    check_kind(opened)
     path = params.output or os.path.join(params.output_dir or "", f"{os.path.splitext(opened.name)[0]}.pdf")
     memory = _compress.BASE_MEMORY + _compress.COPIES * len(opened.data)
     return Plan(targets=(Target(path=path, format="pdf"),), memory_bytes=memory)

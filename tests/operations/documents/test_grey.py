@@ -74,6 +74,21 @@ def test_every_picture_keeps_one_channel(greyed):
         assert "/Matte" not in things.I3.SMask
 
 
+@pytest.mark.parametrize("quality", ["lossless", "medium"])
+def test_what_is_asked_about_colours_leaves_nothing_behind(greyed, sample, quality):
+    """Pictures are copied to be looked at; the copies are none of the document's."""
+    name = "scan-colour.pdf"
+    metadata, output = greyed(name, quality=quality)
+    with pikepdf.open(sample(name)) as before, pikepdf.open(output) as after:
+        sizes = [
+            [len(one.read_raw_bytes()) for one in pdf.objects if getattr(one, "Subtype", None) == "/Image"]
+            for pdf in (before, after)
+        ]
+    assert metadata["images"]["found"] == metadata["images"]["recompressed"] == len(sizes[0])
+    assert metadata["images"]["deduplicated"] == 0
+    assert metadata["saved"]["images"] == sum(sizes[0]) - sum(sizes[1])
+
+
 def test_a_jpeg_keeps_its_own_luma(greyed, sample):
     import io
 
@@ -130,6 +145,17 @@ def test_a_grey_document_stays_grey_and_is_not_changed_again(greyed, done, tmp_p
     assert difference.max() < 6
     with pikepdf.open(output) as one, pikepdf.open(again) as other:
         assert one.pages[0].Contents.read_bytes() == other.pages[0].Contents.read_bytes()
+
+
+def test_a_grey_document_that_gets_no_smaller_stays_as_it_is(done, tmp_path):
+    pdf, source, output = pikepdf.new(), tmp_path / "a.pdf", tmp_path / "b.pdf"
+    pdf.add_blank_page(page_size=(100, 100))
+    pdf.pages[0].obj.Contents = pdf.make_stream(b"0.5 g 0 0 9 9 re f")
+    pdf.save(source)
+    done("pdf_compress", input=source, output=output)
+    metadata = done("pdf_compress", input=output, output=tmp_path / "c.pdf", grayscale=True).metadata
+    assert metadata["skipped"] == "already as small as it gets"
+    assert (tmp_path / "c.pdf").read_bytes() == output.read_bytes()
 
 
 def test_colours_that_come_out_wrong_are_not_let_through(greyed, sample, monkeypatch):

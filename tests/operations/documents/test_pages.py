@@ -47,6 +47,15 @@ def test_a_box_that_all_pages_have_is_written_once(done, tmp_path):
         assert not any({"/MediaBox", "/CropBox"} & set(page.keys()) for page in pdf.Root.Pages.Kids)
 
 
+def test_pages_laid_out_for_the_web_inherit_nothing(done, tmp_path):
+    source, output = document(tmp_path / "a.pdf", cropped=True), tmp_path / "b.pdf"
+    done("pdf_compress", input=source, output=output, linearize=True)
+    with pikepdf.open(output, inherit_page_attributes=False) as pdf:
+        assert pdf.is_linearized
+        assert all("/MediaBox" in page for page in pdf.Root.Pages.Kids)
+        assert not {"/MediaBox", "/CropBox", "/Resources", "/Rotate"} & set(pdf.Root.Pages.keys())
+
+
 def test_a_page_that_inherits_its_box_does_so_afterwards(done, tmp_path):
     source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
     pdf = pikepdf.new()

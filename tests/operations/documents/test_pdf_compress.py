@@ -254,6 +254,22 @@ def test_linearized_when_asked(squeezed):
         assert not pdf.check_pdf_syntax()
 
 
+def test_a_dry_run_says_that_it_is_no_pdf(code, done, sample, tmp_path):
+    output = tmp_path / "out.pdf"
+    fields = {"output": output, "dry_run": True}
+    assert code("pdf_compress", input=sample("photo.jpg"), **fields) == "unsupported_format"
+    assert done("pdf_compress", input=sample("report.pdf"), **fields).outputs[0].path == str(output)
+    assert not output.exists()
+
+
+def test_what_is_said_of_a_damaged_document_is_the_same_each_time(job, tmp_path):
+    source = tmp_path / "a.pdf"
+    source.write_bytes(b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n")
+    said = {job("pdf_compress", input=source, output=tmp_path / "b.pdf").error_info.detail for _ in range(2)}
+    (detail,) = said
+    assert " at 0x" not in detail
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
