@@ -9,7 +9,6 @@ are: a third smaller than the pixels kept, and a third larger.
 import io
 import math
 from collections.abc import Callable
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents._likeness import Likeness, luma_of
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 JPEG = {"optimize_coding": True, "interlace": True, "trellis_quant": True, "overshoot_deringing": True, "keep": "none"}
 """How JPEGs are written, but for their quality."""
 
-_TILE, _TILES = 128, 16
+_TILE, _TILES = 64, 25
 """Side of what is looked at of a large picture, in pixels kept, and how much of it."""
 
-_WHOLE = 300_000
+_WHOLE = 120_000
 """Pixels kept up to which a picture is looked at whole."""
 
 _LEAST = 48
@@ -35,8 +34,9 @@ _FLOOR, _LOWER, _HIGHER = 48, 20, 10
 from the one asked for another may be."""
 
 _COARSE, _FINE = 2 / 3, 4 / 3
-_FIRST, _SLOPE, _TRIES, _STEP = 10, -0.018, 4, 1
-"""How much less is tried first, how the logarithm of what is lost falls with quality, how often, and how exactly."""
+_FIRST, _SLOPE, _TRIES, _NEAR = 10, -0.018, 3, 2
+"""How much less is tried first, how the logarithm of what is lost falls with quality, how often, and how near to what
+was tried the line is trusted."""
 
 _SHARP = 0.5
 """Part of what a plain JPEG loses, which a smaller one may lose before it is coded."""
@@ -109,21 +109,12 @@ class Aim:
         )
         return across, down
 
-    def _resized(self, picture: Any, size: Size, kernel: int = _BILINEAR) -> Any:
-        """Return a picture in another size, tile by tile: between them are edges that are not its own."""
+    @staticmethod
+    def _resized(picture: Any, size: Size, kernel: int = _BILINEAR) -> Any:
+        """Return a picture in another size; between tiles, what is mixed is so on both sides that are compared."""
         from PIL import Image
 
-        if picture.size == size:
-            return picture
-        columns, rows = self._grid
-        width, height = picture.width // columns, picture.height // rows
-        across, down = size[0] // columns, size[1] // rows
-        made = Image.new("L", size)
-        for column, row in product(range(columns), range(rows)):
-            left, top = column * width, row * height
-            tile = picture.crop((left, top, left + width, top + height)).convert("L")
-            made.paste(tile.resize((across, down), Image.Resampling(kernel)), (column * across, row * down))
-        return made
+        return picture if picture.size == size else picture.resize(size, Image.Resampling(kernel))
 
 
 def applies(image: "pyvips.Image", size: Size) -> bool:
@@ -133,26 +124,23 @@ def applies(image: "pyvips.Image", size: Size) -> bool:
 
 def _least(excess: Callable[[int], float], least: int, most: int, first: int) -> int:
     """Return about the least quality that loses no more than may be, along a line through what was tried."""
-    below, above = least - 1, most  # the largest known not to do, the smallest that does or has to
     tried: list[tuple[int, float]] = []
     quality = max(least, min(most, first))
     for _ in range(_TRIES):
         tried.append((quality, math.log(max(excess(quality), 1e-3))))
-        if tried[-1][1] <= 0:
-            above = min(above, quality)
-        else:
-            below = max(below, quality)
-        if above - below <= _STEP:
-            break
         near, known = min(tried, key=lambda one: abs(one[1]))
-        slope = _slope(tried)
-        quality = max(below + 1, min(above - 1, math.ceil(near - known / slope)))
-    return above
+        quality = max(least, min(most, math.ceil(near - known / _slope(tried))))
+        if any(abs(quality - one) <= _NEAR for one, _ in tried):
+            break
+    return quality
 
 
 def _slope(tried: list[tuple[int, float]]) -> float:
-    (one, lost), (other, less) = tried[-2:] if len(tried) > 1 else (tried[0], (tried[0][0] + 1, tried[0][1] + _SLOPE))
-    return min(_SLOPE / 4, (less - lost) / (other - one)) if one != other else _SLOPE
+    """Return how loss falls with quality, between the two tries that came nearest."""
+    if len(tried) == 1:
+        return _SLOPE
+    (one, lost), (other, less) = sorted(tried, key=lambda one: abs(one[1]))[:2]
+    return min(_SLOPE / 4, (less - lost) / (other - one))
 
 
 def _sample(original: "pyvips.Image", size: Size) -> tuple[Any, Size, Size]:

@@ -32,6 +32,9 @@ _CERTAIN, _HOPELESS = 0.5, 0.25
 """Parts of a picture's size that coding without loss does not get down to: of one with more pixels than are wanted,
 and of any."""
 
+_JPEG_CERTAIN, _FULL = 0.8, 0.5
+"""The same of a JPEG of at least so many bits per pixel: of less, many are spent on saying that there is nothing."""
+
 _FLAT = 0.12
 """Different colours per pixel, below which a picture may be a drawing."""
 
@@ -110,9 +113,16 @@ def best(task: Task) -> Coded | None:
     if task.bits == 1 and task.components == 1 and task.palette is None:
         return _bilevel(task)
     lossy = _resampled(task) if task.quality else None
-    if lossy is not None and len(lossy.data) < (_HOPELESS if task.size is None else _CERTAIN) * len(task.data):
+    if lossy is not None and len(lossy.data) < _attainable(task) * len(task.data):
         return lossy  # packing the whole picture better would cost more than all of this, for nothing
     return _smaller(_same(task), lossy)
+
+
+def _attainable(task: Task) -> float:
+    """Return the part of its size that a picture does not get down to without loss."""
+    if task.filter == _filters.DCT and 8 * len(task.data) > _FULL * task.width * task.height:
+        return _JPEG_CERTAIN
+    return _HOPELESS if task.size is None else _CERTAIN
 
 
 def _bilevel(task: Task) -> Coded | None:
