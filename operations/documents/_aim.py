@@ -6,12 +6,11 @@ encoder at that quality. Lanczos and trellis quantisation keep more, so that few
 are: a third smaller than the pixels kept, and a third larger.
 """
 
-import io
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents._likeness import Likeness, luma_of
+from mediamill.operations.documents._likeness import Likeness, luma_of, luma_of_jpeg
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -145,6 +144,7 @@ def _slope(tried: list[tuple[int, float]]) -> float:
 
 def _sample(original: "pyvips.Image", size: Size) -> tuple[Any, Size, Size]:
     """Return a picture's luma, or some of its tiles side by side; the size it is reduced to; columns and rows."""
+    import numpy as np
     from PIL import Image
 
     across, down = original.width / size[0], original.height / size[1]
@@ -153,15 +153,19 @@ def _sample(original: "pyvips.Image", size: Size) -> tuple[Any, Size, Size]:
     grid = (1, 1)
     if size[0] * size[1] > _WHOLE and rows:
         width, height = round(_TILE * across), round(_TILE * down)
-        tiles = [
-            original.crop(left, top, width, height)
+        region = vips().Region.new(original)
+        strips = [
+            np.hstack([
+                np.frombuffer(region.fetch(left, top, width, height), np.uint8).reshape(height, width, -1)
+                for left in _spread(original.width - width, columns)
+            ])
             for top in _spread(original.height - height, rows)
-            for left in _spread(original.width - width, columns)
         ]
-        original = vips().Image.arrayjoin(tiles, across=columns)
+        pixels = np.vstack(strips)
         grid, size = (columns, rows), (columns * _TILE, rows * _TILE)
-    pixels = original.numpy()
-    picture = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and original.bands == 1 else pixels).convert("L")
+    else:
+        pixels = original.numpy().reshape(original.height, original.width, -1)
+    picture = Image.fromarray(pixels[:, :, 0] if original.bands == 1 else pixels).convert("L")
     return picture, size, grid
 
 
@@ -172,12 +176,12 @@ def _spread(room: int, count: int) -> list[int]:
 
 def _written(picture: Any, quality: int) -> Any:
     """Return what a plain encoder makes of a picture."""
-    target = io.BytesIO()
-    picture.save(target, "JPEG", quality=quality)
-    return _opened(target.getvalue())
+    import simplejpeg
+
+    return _opened(simplejpeg.encode_jpeg(luma_of(picture)[:, :, None], quality, "GRAY", fastdct=False))
 
 
 def _opened(data: bytes) -> Any:
     from PIL import Image
 
-    return Image.open(io.BytesIO(data), formats=["JPEG"])
+    return Image.fromarray(luma_of_jpeg(data))

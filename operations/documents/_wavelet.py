@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _layers
-from mediamill.operations.documents._likeness import BLOCK, Likeness, luma_of
+from mediamill.operations.documents._likeness import BLOCK, Likeness, luma_of, luma_of_jpeg
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,8 +51,7 @@ def smaller(pixels: "Pixels", jpeg: bytes) -> bytes | None:
         return None
     picture = Image.fromarray(pixels if components == 3 else pixels[:, :, 0])
     likeness = Likeness(luma_of(picture))
-    with Image.open(io.BytesIO(jpeg)) as coded:
-        allowed = likeness.lost(luma_of(coded))
+    allowed = likeness.lost(luma_of_jpeg(jpeg))
     if min(allowed) <= 0:
         return None
     coded_in = _layers.parted(_encoded(picture, len(jpeg)))
@@ -96,14 +95,15 @@ def _encoded(picture: Any, jpeg_bytes: int) -> bytes:
     raw = picture.width * picture.height * len(picture.getbands())
     sizes = [_LEAST * jpeg_bytes * _STEP**layer for layer in range(_COUNT)]
     target = io.BytesIO()
+    target.name = "picture.jp2"  # so that Pillow loads this format alone, not all it knows
     picture.save(
-        target, "JPEG2000", quality_mode="rates", quality_layers=[max(1.0, raw / size) for size in sizes],
-        irreversible=True, mct=int(len(picture.getbands()) == 3), progression="LRCP", plt=True,
+        target, quality_mode="rates", quality_layers=[max(1.0, raw / size) for size in sizes], irreversible=True,
+        mct=int(len(picture.getbands()) == 3), progression="LRCP", plt=True,
     )  # fmt: skip
     return target.getvalue()
 
 
 def _opened(data: bytes) -> Any:
-    from PIL import Image
+    from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
-    return Image.open(io.BytesIO(data), formats=["JPEG2000"])
+    return Jpeg2KImageFile(io.BytesIO(data))
