@@ -35,6 +35,9 @@ and of any."""
 _JPEG_CERTAIN, _FULL = 0.8, 0.5
 """The same of a JPEG of at least so many bits per pixel: of less, many are spent on saying that there is nothing."""
 
+_SPARSE = 0.6
+"""Bits per pixel of a JPEG up to which the choice of its scans matters: it saves 4 to 16 % then, and 2 % of others."""
+
 _FLAT = 0.12
 """Different colours per pixel, below which a picture may be a drawing."""
 
@@ -273,19 +276,27 @@ def _resampled(task: Task) -> Coded | None:
         data = _wavelet.smaller(_samples(image), photo.data)
         if data is not None:
             return msgspec.structs.replace(photo, data=data, filter=_filters.JPX)
-    return found
+    return _in_best_scans(photo) if found is photo else found
+
+
+def _in_best_scans(photo: Coded) -> Coded:
+    """Return a JPEG with the scans that pack it best, where that may matter: it is most of what is left of a plain one."""
+    import mozjpeg_lossless_optimization as mozjpeg
+
+    if 8 * len(photo.data) > _SPARSE * photo.size[0] * photo.size[1]:
+        return photo
+    return msgspec.structs.replace(photo, data=mozjpeg.optimize(photo.data))
 
 
 def _aimed(image: "pyvips.Image", task: Task) -> tuple[tuple[int, int], int]:
     """Return the size and the JPEG quality at which a picture looks as it is asked to."""
     whole = (image.width, image.height)
     size = task.size or whole
-    if not _aim.applies(image, size):
+    if size == whole or not _aim.applies(image, size):
         return size, task.quality
-    if size[0] * task.spared >= task.width and size[1] * task.spared >= task.height and size != whole:
-        aim = _aim.Aim(image, whole, task.quality)
-        if not aim.stands(size):
-            return whole, aim.jpeg_quality()
+    near = size[0] * task.spared >= task.width and size[1] * task.spared >= task.height
+    if near and not _aim.Aim(image, whole, task.quality).stands(size):
+        return whole, task.quality
     return size, _aim.Aim(image, size, task.quality).jpeg_quality()
 
 
