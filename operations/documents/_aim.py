@@ -11,15 +11,12 @@ from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from mediamill.operations.documents import _photo
 from mediamill.operations.documents._likeness import Likeness, luma_of, luma_of_jpeg
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
     import pyvips
-
-JPEG = {"optimize_coding": True, "interlace": True, "overshoot_deringing": True, "keep": "none"}
-"""How JPEGs are written, but for their quality. Trellis quantisation is not worth its time: it takes three times as
-long, and what it saves is nearly all gone once its quality is raised to what the other loses."""
 
 _TILE, _TILES = 64, 25
 """Side of what is looked at of a large picture, in pixels kept, and how much of it."""
@@ -78,7 +75,7 @@ class Aim:
         pixels = vips().Image.new_from_array(luma_of(picture), interpretation="b-w")
 
         def excess(quality: int) -> float:
-            return self._excess(_opened(pixels.jpegsave_buffer(Q=quality, **JPEG | {"interlace": False})))
+            return self._excess(_opened(pixels.jpegsave_buffer(Q=quality, **_photo.OPTIONS | {"interlace": False})))
 
         return _least(
             excess,
@@ -166,10 +163,12 @@ def _sample(original: "pyvips.Image", size: Size) -> tuple[Any, Size, Size]:
         width, height = round(_TILE * across), round(_TILE * down)
         region = vips().Region.new(original)
         strips = [
-            np.hstack([
-                np.frombuffer(region.fetch(left, top, width, height), np.uint8).reshape(height, width, -1)
-                for left in _spread(original.width - width, columns)
-            ])
+            np.hstack(
+                [
+                    np.frombuffer(region.fetch(left, top, width, height), np.uint8).reshape(height, width, -1)
+                    for left in _spread(original.width - width, columns)
+                ]
+            )
             for top in _spread(original.height - height, rows)
         ]
         pixels = np.vstack(strips)

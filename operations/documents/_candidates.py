@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from mediamill.operations.documents import _aim, _cmyk, _filters, _jbig2, _wavelet
+from mediamill.operations.documents import _aim, _filters, _jbig2, _photo, _wavelet
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ and of any."""
 
 _JPEG_CERTAIN, _FULL = 0.8, 0.5
 """The same of a JPEG of at least so many bits per pixel: of less, many are spent on saying that there is nothing."""
-
-_SPARSE = 0.6
-"""Bits per pixel of a JPEG up to which the choice of its scans matters: it saves 4 to 16 % then, and 2 % of others."""
 
 _FLAT = 0.12
 """Different colours per pixel, below which a picture may be a drawing."""
@@ -266,8 +263,7 @@ def _resampled(task: Task) -> Coded | None:
         image, space = image[1].copy_memory(), "grey"
     size, quality = _aimed(image, task)
     if size != (image.width, image.height):
-        across, down = size[0] / image.width, size[1] / image.height
-        image = image.resize(across, vscale=down, kernel="lanczos3").copy_memory()
+        image = _photo.reduced(image, size)
     photo = _jpeg(image, quality, space)
     found = _smaller(photo, _drawing(image, space, len(photo.data)))
     if found is photo and size == (task.width, task.height) and len(photo.data) > _WORTH * len(task.data):
@@ -276,16 +272,7 @@ def _resampled(task: Task) -> Coded | None:
         data = _wavelet.smaller(_samples(image), photo.data)
         if data is not None:
             return msgspec.structs.replace(photo, data=data, filter=_filters.JPX)
-    return _in_best_scans(photo) if found is photo else found
-
-
-def _in_best_scans(photo: Coded) -> Coded:
-    """Return a JPEG with the scans that pack it best, where that may matter: it is most of what is left of a plain one."""
-    import mozjpeg_lossless_optimization as mozjpeg
-
-    if 8 * len(photo.data) > _SPARSE * photo.size[0] * photo.size[1]:
-        return photo
-    return msgspec.structs.replace(photo, data=mozjpeg.optimize(photo.data))
+    return msgspec.structs.replace(photo, data=_photo.in_best_scans(photo.data, *size)) if found is photo else found
 
 
 def _aimed(image: "pyvips.Image", task: Task) -> tuple[tuple[int, int], int]:
@@ -308,13 +295,10 @@ def _decoded(task: Task) -> "pyvips.Image | None":
         shrink = 1
         while task.size and shrink < 8 and task.width >= 4 * shrink * task.size[0]:
             shrink *= 2
-        try:
-            image = library.Image.jpegload_buffer(task.data, shrink=shrink, fail_on="error").copy_memory()
-        except library.Error:
+        image = _photo.decoded(task.data, shrink)
+        if image is None or image.bands != task.components:
             return None
-        if image.bands != task.components:
-            return None
-        return _cmyk.stored(image) if image.bands == 4 else image if image.bands in (1, 3) else None
+        return image if image.bands in (1, 3, 4) else None
     if task.filter or task.bits == 16:
         return None
     if task.bits == 8 and task.palette is None:
@@ -352,11 +336,7 @@ def _is_grey(image: "pyvips.Image") -> bool:
 
 
 def _jpeg(image: "pyvips.Image", quality: int, space: str) -> Coded:
-    options: dict[str, Any] = {"Q": quality, **_aim.JPEG}
-    if image.bands == 4:
-        data = _cmyk.encode(image.numpy(), **options)
-    else:
-        data = image.copy(interpretation="srgb" if image.bands == 3 else "b-w").jpegsave_buffer(**options)
+    data = _photo.encoded(image, quality)
     size = (image.width, image.height)
     return Coded(data=data, filter=_filters.DCT, parms={}, size=size, bits=8, space=space)
 
