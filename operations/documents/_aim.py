@@ -18,10 +18,10 @@ from mediamill.operations.images._vips import vips
 if TYPE_CHECKING:
     import pyvips
 
-_TILE, _TILES = 64, 25
+_TILE, _TILES = 64, 16
 """Side of what is looked at of a large picture, in pixels kept, and how much of it."""
 
-_WHOLE = 120_000
+_WHOLE = 75_000
 """Pixels kept up to which a picture is looked at whole."""
 
 _LEAST = 48
