@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from mediamill.operations.documents import _aim, _cmyk, _fax, _few, _filters, _jbig2, _wavelet
+from mediamill.operations.documents import _aim, _fax, _few, _filters, _jbig2, _photo, _wavelet
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _WORTH = 0.9
 _CERTAIN, _HOPELESS = 0.5, 0.25
 """Parts of a picture's size that coding without loss does not get down to: of one with more pixels than are wanted,
 and of any."""
+
+_JPEG_CERTAIN, _FULL = 0.8, 0.5
+"""The same of a JPEG of at least so many bits per pixel: of less, many are spent on saying that there is nothing."""
 
 _FLAT = 0.12
 """Different colours per pixel, below which a picture may be a drawing."""
@@ -117,9 +120,16 @@ def best(task: Task) -> Coded | None:
     lossy = _resampled(task) if task.quality else None
     if few is not None:
         return _smaller(few, lossy)
-    if lossy is not None and len(lossy.data) < (_HOPELESS if task.size is None else _CERTAIN) * len(task.data):
+    if lossy is not None and len(lossy.data) < _attainable(task) * len(task.data):
         return lossy  # packing the whole picture better would cost more than all of this, for nothing
     return _smaller(_same(task), lossy)
+
+
+def _attainable(task: Task) -> float:
+    """Return the part of its size that a picture does not get down to without loss."""
+    if task.filter == _filters.DCT and 8 * len(task.data) > _FULL * task.width * task.height:
+        return _JPEG_CERTAIN
+    return _HOPELESS if task.size is None else _CERTAIN
 
 
 def _bilevel(task: Task) -> Coded | None:
@@ -250,8 +260,7 @@ def _resampled(task: Task) -> Coded | None:
         image, space = image[1].copy_memory(), "grey"
     size, quality = _aimed(image, task)
     if size != (image.width, image.height):
-        across, down = size[0] / image.width, size[1] / image.height
-        image = image.resize(across, vscale=down, kernel="lanczos3").copy_memory()
+        image = _photo.reduced(image, size)
     photo = _jpeg(image, quality, space)
     found = _smaller(photo, _drawing(image, space, len(photo.data)))
     if found is photo and size == (task.width, task.height) and len(photo.data) > _WORTH * len(task.data):
@@ -260,19 +269,18 @@ def _resampled(task: Task) -> Coded | None:
         data = _wavelet.smaller(_samples(image), photo.data)
         if data is not None:
             return msgspec.structs.replace(photo, data=data, filter=_filters.JPX)
-    return found
+    return msgspec.structs.replace(photo, data=_photo.in_best_scans(photo.data, *size)) if found is photo else found
 
 
 def _aimed(image: "pyvips.Image", task: Task) -> tuple[tuple[int, int], int]:
     """Return the size and the JPEG quality at which a picture looks as it is asked to."""
     whole = (image.width, image.height)
     size = task.size or whole
-    if not _aim.applies(image, size):
+    if size == whole or not _aim.applies(image, size):
         return size, task.quality
-    if size[0] * task.spared >= task.width and size[1] * task.spared >= task.height and size != whole:
-        aim = _aim.Aim(image, whole, task.quality)
-        if not aim.stands(size):
-            return whole, aim.jpeg_quality()
+    near = size[0] * task.spared >= task.width and size[1] * task.spared >= task.height
+    if near and not _aim.Aim(image, whole, task.quality).stands(size):
+        return whole, task.quality
     return size, _aim.Aim(image, size, task.quality).jpeg_quality()
 
 
@@ -284,13 +292,10 @@ def _decoded(task: Task) -> "pyvips.Image | None":
         shrink = 1
         while task.size and shrink < 8 and task.width >= 4 * shrink * task.size[0]:
             shrink *= 2
-        try:
-            image = library.Image.jpegload_buffer(task.data, shrink=shrink, fail_on="error").copy_memory()
-        except library.Error:
+        image = _photo.decoded(task.data, shrink)
+        if image is None or image.bands != task.components:
             return None
-        if image.bands != task.components:
-            return None
-        return _cmyk.stored(image) if image.bands == 4 else image if image.bands in (1, 3) else None
+        return image if image.bands in (1, 3, 4) else None
     if task.filter or task.bits == 16:
         return None
     if task.bits == 8 and task.palette is None:
@@ -328,11 +333,7 @@ def _is_grey(image: "pyvips.Image") -> bool:
 
 
 def _jpeg(image: "pyvips.Image", quality: int, space: str) -> Coded:
-    options: dict[str, Any] = {"Q": quality, **_aim.JPEG}
-    if image.bands == 4:
-        data = _cmyk.encode(image.numpy(), **options)
-    else:
-        data = image.copy(interpretation="srgb" if image.bands == 3 else "b-w").jpegsave_buffer(**options)
+    data = _photo.encoded(image, quality)
     size = (image.width, image.height)
     return Coded(data=data, filter=_filters.DCT, parms={}, size=size, bits=8, space=space)
 
