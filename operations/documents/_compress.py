@@ -156,14 +156,18 @@ def _proven(
     pdf: "pikepdf.Pdf", facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context
 ) -> tuple[_Attempt, dict[str, str]]:
     """Return the first attempt that is proven, or the last one, and what had to be kept for it, with the reason."""
-    attempt = _attempt(pdf, facts, data, password, settings, ctx)
+    packed = _streams.Packed(pdf)
+    attempt = _attempt(pdf, facts, data, password, settings, packed, ctx)
     kept: dict[str, str] = {}
-    for what, careful in _more_careful(settings):
-        if not attempt.verdict.reason or (what == "fonts_kept" and not attempt.data):
+    for names, careful in _more_careful(settings):
+        without_fonts = "fonts_kept" in names
+        if not attempt.verdict.reason or (without_fonts and not attempt.data):
             break
-        kept[what] = attempt.verdict.reason
+        if without_fonts and not attempt.fonts and "fonts_kept" not in kept:
+            continue  # they are what they were
+        kept = dict.fromkeys(names, attempt.verdict.reason)
         with open_pdf(data, password) as again:
-            attempt = _attempt(again, facts, data, password, careful, ctx)
+            attempt = _attempt(again, facts, data, password, careful, packed, ctx)
     return attempt, kept
 
 
@@ -181,14 +185,16 @@ def _given_up(
     return _untouched(data, facts, pictures, f"not proven the same: {reason}; its metadata are still there")
 
 
-def _more_careful(settings: Settings) -> Iterator[tuple[str, Settings]]:
-    """Yield what is tried where the proof fails: pictures stay what they were, then fonts, too."""
+def _more_careful(settings: Settings) -> Iterator[tuple[tuple[str, ...], Settings]]:
+    """Yield what is tried where the proof fails: pictures stay what they were, or fonts, or both."""
+    tolerance = GREY if settings.grayscale else EXACT
+    exact = replace(settings, lossy=False, dpi=0, quality=0, tolerance=tolerance)
     if settings.lossy:
-        tolerance = GREY if settings.grayscale else EXACT
-        settings = replace(settings, lossy=False, dpi=0, quality=0, tolerance=tolerance)
-        yield "pictures_kept", settings
+        yield ("pictures_kept",), exact
     if settings.subset_fonts:
-        yield "fonts_kept", replace(settings, subset_fonts=False)
+        yield ("fonts_kept",), replace(settings, subset_fonts=False)
+    if settings.lossy and settings.subset_fonts:
+        yield ("pictures_kept", "fonts_kept"), replace(exact, subset_fonts=False)
 
 
 def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
@@ -212,12 +218,18 @@ def _bare(facts: DocumentFacts, data: bytes, password: str, settings: Settings, 
 
 
 def _attempt(
-    pdf: "pikepdf.Pdf", facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context
+    pdf: "pikepdf.Pdf",
+    facts: DocumentFacts,
+    data: bytes,
+    password: str,
+    settings: Settings,
+    packed: _streams.Packed,
+    ctx: Context,
 ) -> _Attempt:
     import pikepdf
 
     try:
-        images, fonts, coloured = _changed(pdf, facts, settings, ctx)
+        images, fonts, coloured = _changed(pdf, facts, settings, packed, ctx)
     except malformed() as error:
         return _Attempt(b"", _images.Report(), 0, Verdict(f"it is not built as a PDF has to be: {error}"))
     ctx.progress(85, "writing")
@@ -246,7 +258,7 @@ def _with_blends(tolerance: Tolerance) -> Tolerance:
 
 
 def _changed(
-    pdf: "pikepdf.Pdf", facts: DocumentFacts, settings: Settings, ctx: Context
+    pdf: "pikepdf.Pdf", facts: DocumentFacts, settings: Settings, packed: _streams.Packed, ctx: Context
 ) -> tuple["_images.Report", int, dict[str, int]]:
     """Change a document; return what became of its pictures, the bytes its fonts lost, and what kept its colours."""
     gone = set[_dedupe.Key]()
@@ -266,7 +278,7 @@ def _changed(
     )
     images = _images.recompress(pdf, wish, gone, ctx)
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
-    _streams.repack(pdf, gone, ctx.check)
+    _streams.repack(pdf, gone, ctx.check, images.packed, packed)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     _pages.share_boxes(pdf)
     images.deduplicated = first_copies + more_copies

@@ -25,8 +25,11 @@ _END_OF_RUNS = 128
 _LZW_CLEAR = 256
 _PIECE = 1 << 18
 
-_TIGHTEST = 12
-"""The most of libdeflate's levels."""
+_TIGHT, _LONG_TIGHT, _QUICK = 11, 10, 6
+"""Levels of libdeflate's: of data, of long ones, and of a look at how well they pack. One more saves 0.1 % of content
+and 0.5 % of long pictures, and doubles the time."""
+
+_LONG = 1 << 20
 
 
 def chain(stream: "pikepdf.Object") -> list[tuple[str, dict[str, Any]]]:
@@ -77,7 +80,14 @@ def deflate(data: bytes) -> bytes:
     """
     import deflate as libdeflate
 
-    return bytes(libdeflate.zlib_compress(data, _TIGHTEST))
+    return bytes(libdeflate.zlib_compress(data, _TIGHT if len(data) < _LONG else _LONG_TIGHT))
+
+
+def packs_to(data: bytes) -> int:
+    """Return about how many bytes data are packed, in a twentieth of the time it takes to pack them."""
+    import deflate as libdeflate
+
+    return len(libdeflate.zlib_compress(data, _QUICK))
 
 
 def _inflated(data: bytes, limit: int) -> tuple[list[bytes], bool]:

@@ -1,7 +1,8 @@
 """Streams packed again, each by the best Flate, and what no reader needs left out."""
 
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _filters
@@ -15,17 +16,50 @@ MAX_STREAM_BYTES = 256 << 20
 _PADDING = re.compile(rb"\s{64,}(?=<\?xpacket end)")
 
 
-def repack(pdf: "pikepdf.Pdf", gone: set[tuple[int, int]], check: Callable[[], None]) -> None:
+class Packed:
+    """Remembers what streams were packed to, so that a document that is worked on again is not packed again.
+
+    The data are those of a document's streams, which has to stay open; nothing is held twice.
+    """
+
+    def __init__(self, pdf: "pikepdf.Pdf") -> None:
+        self._pdf = pdf
+        self._found: dict[bytes, Any] = {}
+
+    def knows(self, digest: bytes) -> bool:
+        """Return whether a stream was looked at before."""
+        return digest in self._found
+
+    def find(self, digest: bytes) -> Any:
+        """Return a stream packed best; None where it is so as it was."""
+        return self._found[digest]
+
+    def keep(self, digest: bytes, stream: Any) -> None:
+        """Remember a packed stream, where its document stays open; or None for one that stays as it is."""
+        if stream is None or stream.is_owned_by(self._pdf):
+            self._found[digest] = stream
+
+
+def repack(
+    pdf: "pikepdf.Pdf",
+    gone: set[tuple[int, int]],
+    check: Callable[[], None],
+    done: Collection[tuple[int, int]] = (),
+    packed: Packed | None = None,
+) -> None:
     """Give every stream of general filters the best Flate there is for it: what it is, or its data deflated anew.
 
     Args:
         pdf: The document, changed in place.
         gone: Objects nothing refers to any more.
         check: Called between streams; raises where the job is to stop.
+        done: Streams that have been given it already.
+        packed: Remembers what was packed before.
     """
     import pikepdf
 
     metadata = pdf.Root.get("/Metadata")
+    packed = packed or Packed(pdf)
     for stream in pdf.objects:
         check()
         if not isinstance(stream, pikepdf.Stream) or stream.objgen in gone or "/F" in stream:
@@ -33,28 +67,42 @@ def repack(pdf: "pikepdf.Pdf", gone: set[tuple[int, int]], check: Callable[[], N
         if isinstance(metadata, pikepdf.Stream) and stream.objgen == metadata.objgen:
             _cut_padding(stream)
             continue
-        filters = _filters.chain(stream)
-        if _filters.is_plain(filters):
-            _repack(stream, filters)
+        filters = _filters.chain(stream) if stream.objgen not in done else None
+        if filters is not None and _filters.is_plain(filters):
+            _repack(stream, filters, packed)
 
 
-def _repack(stream: "pikepdf.Stream", filters: list[tuple[str, dict[str, Any]]]) -> None:
+def _repack(stream: "pikepdf.Stream", filters: list[tuple[str, dict[str, Any]]], packed: Packed) -> None:
     import pikepdf
 
     raw = stream.read_raw_bytes()
-    candidates: list[tuple[bytes, Any]] = []
+    digest = hashlib.sha256(repr(filters).encode() + raw).digest()
+    if packed.knows(digest):
+        known = packed.find(digest)
+        parms = None if known is None or "/DecodeParms" not in known else stream.get("/DecodeParms")
+        found = None if known is None else (known.read_raw_bytes(), parms)
+    else:
+        found = _best(stream, raw, filters)
+        packed.keep(digest, None if found is None else stream)
+    if found is not None:
+        stream.write(found[0], filter=pikepdf.Name.FlateDecode, decode_parms=found[1])
+
+
+def _best(stream: "pikepdf.Stream", raw: bytes, filters: list[tuple[str, dict[str, Any]]]) -> tuple[bytes, Any] | None:
+    """Return a stream's data packed best and the parameters of Flate; None where it is best as it is."""
+    ways: list[tuple[bytes, Any]] = []
     predicted = len(filters) == 1 and filters[0][1].get("/Predictor", 1) != 1
     if predicted and (inner := _filters.inflate(raw, MAX_STREAM_BYTES)) is not None:
-        candidates.append((_filters.deflate(inner), stream.get("/DecodeParms")))
+        ways.append((inner, stream.get("/DecodeParms")))
     data = _filters.decoded(stream, MAX_STREAM_BYTES) if filters else raw
     if data is not None:
-        candidates.append((_filters.deflate(data), None))
-    if not candidates:
-        return
-    best, parms = min(candidates, key=lambda one: len(one[0]) + written_bytes(one[1]))
+        ways.append((data, None))
+    if not ways:
+        return None
+    best, parms = min(ways, key=lambda one: _filters.packs_to(one[0]) + written_bytes(one[1])) if ways[1:] else ways[0]
+    made = _filters.deflate(best)
     now = len(raw) + written_bytes(stream.get("/Filter")) + written_bytes(stream.get("/DecodeParms"))
-    if len(best) + len(_filters.FLATE) + written_bytes(parms) < now:
-        stream.write(best, filter=pikepdf.Name.FlateDecode, decode_parms=parms)
+    return (made, parms) if len(made) + len(_filters.FLATE) + written_bytes(parms) < now else None
 
 
 def written_bytes(value: Any) -> int:
