@@ -10,7 +10,7 @@ from mediamill.operations.documents import _filters
 if TYPE_CHECKING:
     import pikepdf
 
-MAX_STREAM_BYTES = 256 << 20
+MAX_STREAM_BYTES = 128 << 20
 """Decoded bytes up to which a stream is packed again; longer ones stay as they are."""
 
 _PADDING = re.compile(rb"\s{64,}(?=<\?xpacket end)")
@@ -79,7 +79,7 @@ def _repack(stream: "pikepdf.Stream", filters: list[tuple[str, dict[str, Any]]],
     digest = hashlib.sha256(repr(filters).encode() + raw).digest()
     if packed.knows(digest):
         known = packed.find(digest)
-        parms = None if known is None or "/DecodeParms" not in known else stream.get("/DecodeParms")
+        parms: Any = None if known is None or "/DecodeParms" not in known else stream.get("/DecodeParms")
         found = None if known is None else (known.read_raw_bytes(), parms)
     else:
         found = _best(stream, raw, filters)

@@ -95,9 +95,11 @@ def compare(
     vips(1)
 
     try:
-        with open_pdf(before, password) as one, open_pdf(after, password) as other:
-            if len(one.pages) != len(other.pages):
-                return Verdict(f"it has {len(other.pages)} pages instead of {len(one.pages)}")
+        with open_pdf(after, password) as other:  # one after the other: each takes memory
+            pages = len(other.pages)
+        with open_pdf(before, password) as one:
+            if len(one.pages) != pages:
+                return Verdict(f"it has {pages} pages instead of {len(one.pages)}")
             if mode == "off":
                 return Verdict(None)
             numbers, costs = _numbers(len(one.pages), mode, changed), Costs()
