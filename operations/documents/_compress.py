@@ -18,7 +18,7 @@ from mediamill.operations.documents import (
     _same,
     _streams,
 )
-from mediamill.operations.documents._open import DocumentFacts, open_pdf
+from mediamill.operations.documents._open import DocumentFacts, Source
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
 from mediamill.operations.documents._walk import malformed
@@ -114,16 +114,12 @@ class _Attempt(Struct, frozen=True):
     coloured: dict[str, int] = {}
 
 
-def compress(
-    pdf: "pikepdf.Pdf", facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context
-) -> Made:
+def compress(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> Made:
     """Make a document smaller, as far as it can be proven to stay the same.
 
     Args:
-        pdf: The document, changed in place.
+        source: The document, not taken yet.
         facts: What it is.
-        data: The file it was opened from.
-        password: Opened it.
         settings: What is asked for.
         ctx: The engine.
 
@@ -131,14 +127,14 @@ def compress(
         A file that is smaller, or the very bytes that came in and the reason; a file that had to change (without
         metadata, or laid out anew) may be larger.
     """
-    pictures = _images.count(pdf)
+    data, pictures = source.data, _images.count(source.pdf)
     if facts.signed and not settings.break_signatures:
         return _untouched(data, facts, pictures, facts.signed)
     if facts.repaired:  # by one reader in its way: whether others see the same is not to be taken for granted
         settings = replace(settings, verify="all")
-    attempt, kept = _proven(pdf, facts, data, password, settings, ctx)
+    attempt, kept = _proven(source, facts, settings, ctx)
     if attempt.verdict.reason:
-        return _given_up(attempt.verdict.reason, facts, data, password, settings, pictures, ctx)
+        return _given_up(attempt.verdict.reason, source, facts, settings, pictures, ctx)
     if len(attempt.data) >= len(data) and not settings.has_to_change:
         return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
@@ -152,12 +148,10 @@ def compress(
     return Made(attempt.data, metadata)
 
 
-def _proven(
-    pdf: "pikepdf.Pdf", facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context
-) -> tuple[_Attempt, dict[str, str]]:
+def _proven(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> tuple[_Attempt, dict[str, str]]:
     """Return the first attempt that is proven, or the last one, and what had to be kept for it, with the reason."""
-    packed = _streams.Packed(pdf)
-    attempt = _attempt(pdf, facts, data, password, settings, packed, ctx)
+    packed = _streams.Packed()
+    attempt = _attempt(source, facts, settings, packed, ctx)
     kept: dict[str, str] = {}
     for names, careful in _more_careful(settings):
         without_fonts = "fonts_kept" in names
@@ -166,19 +160,19 @@ def _proven(
         if without_fonts and not attempt.fonts and "fonts_kept" not in kept:
             continue  # they are what they were
         kept = dict.fromkeys(names, attempt.verdict.reason)
-        with open_pdf(data, password) as again:
-            attempt = _attempt(again, facts, data, password, careful, packed, ctx)
+        attempt = _attempt(source, facts, careful, packed, ctx)
     return attempt, kept
 
 
 def _given_up(
-    reason: str, facts: DocumentFacts, data: bytes, password: str, settings: Settings, pictures: int, ctx: Context
+    reason: str, source: Source, facts: DocumentFacts, settings: Settings, pictures: int, ctx: Context
 ) -> Made:
     """Return a file that could not be proven the same: as it was, but without its metadata where that is asked for."""
+    data = source.data
     if not settings.remove_metadata:
         return _untouched(data, facts, pictures, f"not proven the same: {reason}")
     if not facts.repaired:
-        bare = _bare(facts, data, password, settings, ctx)
+        bare = _bare(source, facts, settings, ctx)
         if not bare.verdict.reason:
             found = _metadata_of(facts, data, bare.data, replace(bare.images, found=pictures))
             return Made(bare.data, {**found, **_lost(facts), "only_metadata_removed": reason})
@@ -202,14 +196,14 @@ def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
     return {"claims_removed": list(facts.claims)} if facts.claims else {}
 
 
-def _bare(facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context) -> _Attempt:
+def _bare(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> _Attempt:
     """Take the metadata out and change nothing else, so that what is left can be proven object by object."""
     made = b""
     try:
-        with open_pdf(data, password) as pdf:
+        with source.taken() as pdf:
             _metadata.strip(pdf, facts, ctx.check)
             made = save(pdf, facts, linearize=settings.linearize, pack=False)
-        reason = _same.difference(data, made, password, ctx.check)
+        reason = _same.difference(source.data, made, source.password, ctx.check)
     except malformed() as error:
         reason = f"it cannot be written anew: {error}"
     except RuntimeError as error:  # what qpdf raises where it finds itself at a loss
@@ -218,39 +212,44 @@ def _bare(facts: DocumentFacts, data: bytes, password: str, settings: Settings, 
 
 
 def _attempt(
-    pdf: "pikepdf.Pdf",
-    facts: DocumentFacts,
-    data: bytes,
-    password: str,
-    settings: Settings,
-    packed: _streams.Packed,
-    ctx: Context,
+    source: Source, facts: DocumentFacts, settings: Settings, packed: _streams.Packed, ctx: Context
 ) -> _Attempt:
-    import pikepdf
-
-    try:
-        images, fonts, coloured = _changed(pdf, facts, settings, packed, ctx)
-    except malformed() as error:
-        return _Attempt(b"", _images.Report(), 0, Verdict(f"it is not built as a PDF has to be: {error}"))
-    ctx.progress(85, "writing")
-    try:
-        made = save(pdf, facts, linearize=settings.linearize)
-    except (pikepdf.PdfError, RuntimeError) as error:
-        return _Attempt(b"", images, fonts, Verdict(f"it cannot be written anew: {error}"))
-    if len(made) >= len(data) and not settings.has_to_change:
-        return _Attempt(made, images, fonts, Verdict(None))
+    data = source.data
+    attempt = _worked(source, facts, settings, packed, ctx)
+    made, coloured = attempt.data, attempt.coloured
+    if attempt.verdict.reason or (len(made) >= len(data) and not settings.has_to_change):
+        return attempt
     ctx.progress(90, "comparing")
     verdict = compare(
         data,
         made,
-        password=password,
+        password=source.password,
         mode=settings.verify,
         tolerance=_with_blends(settings.tolerance) if _grey.BLENDED in coloured else settings.tolerance,
         check=ctx.check,
-        changed=() if settings.grayscale else set(images.pages.values()),
+        changed=() if settings.grayscale else set(attempt.images.pages.values()),
         grey=settings.grayscale,
     )
-    return _Attempt(made, images, fonts, verdict, coloured)
+    return replace(attempt, verdict=verdict)
+
+
+def _worked(
+    source: Source, facts: DocumentFacts, settings: Settings, packed: _streams.Packed, ctx: Context
+) -> _Attempt:
+    """Change and write a document, which is then no longer in memory."""
+    import pikepdf
+
+    with source.taken() as pdf:
+        try:
+            images, fonts, coloured = _changed(pdf, facts, settings, packed, ctx)
+        except malformed() as error:
+            return _Attempt(b"", _images.Report(), 0, Verdict(f"it is not built as a PDF has to be: {error}"))
+        ctx.progress(85, "writing")
+        try:
+            made = save(pdf, facts, linearize=settings.linearize)
+        except (pikepdf.PdfError, RuntimeError) as error:
+            return _Attempt(b"", images, fonts, Verdict(f"it cannot be written anew: {error}"))
+    return _Attempt(made, images, fonts, Verdict(None), coloured)
 
 
 def _with_blends(tolerance: Tolerance) -> Tolerance:

@@ -7,6 +7,7 @@ items may be equal and yet not the same.
 import hashlib
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,10 +81,11 @@ def _copies(
         check()
         if not isinstance(thing, pikepdf.Object) or thing.objgen in gone:
             continue
-        digest = digests.get(thing.objgen)
-        if digest is None:
-            digest = digests[thing.objgen] = _digest(thing)
-        original = first.setdefault(digest, thing) if digest else thing
+        digest = digests.get(thing.objgen) or _digest(thing)
+        if not digest:
+            continue
+        digests[thing.objgen] = digest
+        original = first.setdefault(digest, thing)
         if original is not thing:
             same[thing.objgen] = original
             pictures += isinstance(thing, pikepdf.Stream) and thing.get("/Subtype") == pikepdf.Name.Image
@@ -140,7 +142,7 @@ def _redirect(pdf: "pikepdf.Pdf", same: dict[Key, Any], check: Callable[[], None
     import pikepdf
 
     references, changed = {b"%d %d R" % key for key in same}, list[Key]()
-    for thing in [*pdf.objects, pdf.trailer]:
+    for thing in chain(pdf.objects, [pdf.trailer]):
         check()
         if not isinstance(thing, (pikepdf.Dictionary, pikepdf.Array, pikepdf.Stream)):
             continue

@@ -13,31 +13,33 @@ if TYPE_CHECKING:
 MAX_STREAM_BYTES = 128 << 20
 """Decoded bytes up to which a stream is packed again; longer ones stay as they are."""
 
+_REMEMBERED = 64 << 20
+"""Bytes of packed streams that are kept for another attempt."""
+
 _PADDING = re.compile(rb"\s{64,}(?=<\?xpacket end)")
 
 
 class Packed:
-    """Remembers what streams were packed to, so that a document that is worked on again is not packed again.
+    """Remembers what streams were packed to, so that a document that is worked on again is not packed again."""
 
-    The data are those of a document's streams, which has to stay open; nothing is held twice.
-    """
-
-    def __init__(self, pdf: "pikepdf.Pdf") -> None:
-        self._pdf = pdf
-        self._found: dict[bytes, Any] = {}
+    def __init__(self) -> None:
+        self._found: dict[bytes, tuple[bytes, bool] | None] = {}
+        self._left = _REMEMBERED
 
     def knows(self, digest: bytes) -> bool:
         """Return whether a stream was looked at before."""
         return digest in self._found
 
-    def find(self, digest: bytes) -> Any:
-        """Return a stream packed best; None where it is so as it was."""
+    def find(self, digest: bytes) -> tuple[bytes, bool] | None:
+        """Return a stream packed best, and whether its parameters stay; None where it is so as it was."""
         return self._found[digest]
 
-    def keep(self, digest: bytes, stream: Any) -> None:
-        """Remember a packed stream, where its document stays open; or None for one that stays as it is."""
-        if stream is None or stream.is_owned_by(self._pdf):
-            self._found[digest] = stream
+    def keep(self, digest: bytes, found: tuple[bytes, bool] | None) -> None:
+        """Remember how a stream is packed best, as long as that is not too much."""
+        size = 0 if found is None else len(found[0])
+        if size <= self._left:
+            self._left -= size
+            self._found[digest] = found
 
 
 def repack(
@@ -59,7 +61,7 @@ def repack(
     import pikepdf
 
     metadata = pdf.Root.get("/Metadata")
-    packed = packed or Packed(pdf)
+    packed = packed or Packed()
     for stream in pdf.objects:
         check()
         if not isinstance(stream, pikepdf.Stream) or stream.objgen in gone or "/F" in stream:
@@ -78,31 +80,31 @@ def _repack(stream: "pikepdf.Stream", filters: list[tuple[str, dict[str, Any]]],
     raw = stream.read_raw_bytes()
     digest = hashlib.sha256(repr(filters).encode() + raw).digest()
     if packed.knows(digest):
-        known = packed.find(digest)
-        parms: Any = None if known is None or "/DecodeParms" not in known else stream.get("/DecodeParms")
-        found = None if known is None else (known.read_raw_bytes(), parms)
+        found = packed.find(digest)
     else:
         found = _best(stream, raw, filters)
-        packed.keep(digest, None if found is None else stream)
+        packed.keep(digest, found)
     if found is not None:
-        stream.write(found[0], filter=pikepdf.Name.FlateDecode, decode_parms=found[1])
+        parms: Any = stream.get("/DecodeParms") if found[1] else None
+        stream.write(found[0], filter=pikepdf.Name.FlateDecode, decode_parms=parms)
 
 
-def _best(stream: "pikepdf.Stream", raw: bytes, filters: list[tuple[str, dict[str, Any]]]) -> tuple[bytes, Any] | None:
-    """Return a stream's data packed best and the parameters of Flate; None where it is best as it is."""
-    ways: list[tuple[bytes, Any]] = []
+def _best(stream: "pikepdf.Stream", raw: bytes, filters: list[tuple[str, dict[str, Any]]]) -> tuple[bytes, bool] | None:
+    """Return a stream's data packed best, and whether its parameters stay; None where it is best as it is."""
+    ways: list[tuple[bytes, int]] = []
+    written = written_bytes(stream.get("/DecodeParms"))
     predicted = len(filters) == 1 and filters[0][1].get("/Predictor", 1) != 1
     if predicted and (inner := _filters.inflate(raw, MAX_STREAM_BYTES)) is not None:
-        ways.append((inner, stream.get("/DecodeParms")))
+        ways.append((inner, written))
     data = _filters.decoded(stream, MAX_STREAM_BYTES) if filters else raw
     if data is not None:
-        ways.append((data, None))
+        ways.append((data, 0))
     if not ways:
         return None
-    best, parms = min(ways, key=lambda one: _filters.packs_to(one[0]) + written_bytes(one[1])) if ways[1:] else ways[0]
+    best, parms = min(ways, key=lambda one: _filters.packs_to(one[0]) + one[1]) if ways[1:] else ways[0]
     made = _filters.deflate(best)
-    now = len(raw) + written_bytes(stream.get("/Filter")) + written_bytes(stream.get("/DecodeParms"))
-    return (made, parms) if len(made) + len(_filters.FLATE) + written_bytes(parms) < now else None
+    now = len(raw) + written_bytes(stream.get("/Filter")) + written
+    return (made, parms > 0) if len(made) + len(_filters.FLATE) + parms < now else None
 
 
 def written_bytes(value: Any) -> int:
