@@ -71,6 +71,7 @@ class Report(Struct):
         saved: Bytes.
         kept_resolution: Why none was resampled, where one may have been.
         pages: Of each kind of change, one page that shows it, as far as it is known where pictures are painted.
+        packed: Pictures that are packed by Flate as tightly as it goes.
     """
 
     found: int = 0
@@ -80,6 +81,7 @@ class Report(Struct):
     saved: int = 0
     kept_resolution: str | None = None
     pages: dict[str, int] = field(default_factory=dict)
+    packed: set[Key] = field(default_factory=set)
 
 
 class _Space(Struct, frozen=True):
@@ -357,6 +359,8 @@ def _put(report: Report, image: Any, coded: Coded | None) -> bool:
         image.BitsPerComponent = coded.bits
     image.write(coded.data, filter=pikepdf.Name(coded.filter), decode_parms=parms if coded.parms else None)
     report.coded.add(image.objgen)
+    if coded.filter == _filters.FLATE and not coded.parms:
+        report.packed.add(image.objgen)
     report.downsampled += shrunk
     report.saved += before - len(coded.data)
     return True

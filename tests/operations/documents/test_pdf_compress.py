@@ -337,6 +337,9 @@ class Told:
     def __init__(self, *answers):
         self.answers, self.questions = list(answers), []
 
+    def reserve(self, memory_bytes):
+        pass
+
     def ask(self, question, kind):
         self.questions.append((question, kind))
         return self.answers.pop(0) if self.answers else None
@@ -351,8 +354,8 @@ def test_the_host_is_asked_for_the_password(sample):
     data = sample("locked.pdf").read_bytes()
     opened = Blob(data=data, name="locked.pdf", path=None, kind=sniff(data))
     host = Told("wrong", "user")
-    pdf, password, _ = open_asking(opened, None, host)
-    assert (len(pdf.pages), password) == (1, "user")
+    source = open_asking(opened, None, host)
+    assert (len(source.pdf.pages), source.password) == (1, "user")
     assert [kind for _, kind in host.questions] == ["password", "password"]
     with pytest.raises(PasswordRequired):
         open_asking(opened, "wrong", Told())
