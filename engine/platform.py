@@ -18,6 +18,10 @@ from typing import Any
 LINUX = sys.platform.startswith("linux")
 CAN_POOL = os.name == "posix"
 
+QUIET_LIBRARIES = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""What keeps numerical libraries from starting threads: parallel are jobs, and what an operation does side by side."""
+
+_M_ARENA_MAX = -8
 _PR_SET_PDEATHSIG = 1
 _CGROUP_ROOT = "/sys/fs/cgroup"
 _OWN_CGROUP = "/proc/self/cgroup"
@@ -45,6 +49,20 @@ def limit_self(memory_bytes: int) -> None:
         if hard != resource.RLIM_INFINITY:
             memory_bytes = min(memory_bytes, hard)
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, hard))
+
+
+def stay_small() -> None:
+    """Keep libraries that are yet to be loaded from threads of their own, and memory from one heap for each thread.
+
+    A pool's workers start with variables that say the same. In a process that ends with its one job, starting linear
+    algebra's threads takes longer than most of what it would ever be asked for, and each heap's pages are fresh ones.
+    """
+    os.environ.update(QUIET_LIBRARIES)
+    if LINUX:
+        import ctypes
+
+        with contextlib.suppress(AttributeError):  # another C library than glibc has no such setting
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def reader_gone(fd: int) -> bool:

@@ -24,7 +24,6 @@ from mediamill.engine.settings import Settings
 from mediamill.engine.task import Task
 
 _START = "from mediamill.engine.worker import main; main()"
-_QUIET_LIBRARIES = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20)}
 """glibc keeps up to this many bytes of what a job gave back for the next one: fresh pages cost a fifth of a resize."""
 
@@ -57,7 +56,7 @@ class Worker:
                 stderr=write_errors,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
-                env=_KEPT_MEMORY | os.environ | _QUIET_LIBRARIES,
+                env=_KEPT_MEMORY | os.environ | platform.QUIET_LIBRARIES,
             )
         except OSError:
             ours.close()

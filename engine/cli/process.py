@@ -74,6 +74,7 @@ def _run(
             return results[0]
 
     platform.limit_self(settings.worker_memory)
+    platform.stay_small()
     with signals_cancel() as came:
         result = run_typed(job, registry, settings, leave)
     signalled.extend(came)

@@ -6,37 +6,35 @@ encoder at that quality. Lanczos and trellis quantisation keep more, so that few
 are: a third smaller than the pixels kept, and a third larger.
 """
 
-import io
 import math
 from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents._likeness import Likeness, luma_of
+from mediamill.operations.documents import _photo
+from mediamill.operations.documents._likeness import Likeness, luma_of, luma_of_jpeg
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
     import pyvips
 
-JPEG = {"optimize_coding": True, "interlace": True, "trellis_quant": True, "overshoot_deringing": True, "keep": "none"}
-"""How JPEGs are written, but for their quality."""
-
-_TILE, _TILES = 128, 16
+_TILE, _TILES = 64, 16
 """Side of what is looked at of a large picture, in pixels kept, and how much of it."""
 
-_WHOLE = 300_000
+_WHOLE = 75_000
 """Pixels kept up to which a picture is looked at whole."""
 
 _LEAST = 48
 """Side below which a picture has too few blocks to be judged by."""
 
-_FLOOR, _LOWER, _HIGHER = 48, 20, 10
+_FLOOR, _LOWER, _HIGHER = 43, 20, 10
 """The quality below which none is chosen that was not asked for, as blocks show then, whatever a mean says; and how far
 from the one asked for another may be."""
 
 _COARSE, _FINE = 2 / 3, 4 / 3
-_FIRST, _SLOPE, _TRIES, _STEP = 10, -0.018, 4, 1
-"""How much less is tried first, how the logarithm of what is lost falls with quality, how often, and how exactly."""
+_FIRST, _SLOPE, _TRIES, _NEAR = 12, -0.018, 3, 2
+"""How much less is tried first, how the logarithm of what is lost falls with quality, how often, and how near to what
+was tried the line is trusted."""
 
 _SHARP = 0.5
 """Part of what a plain JPEG loses, which a smaller one may lose before it is coded."""
@@ -77,7 +75,7 @@ class Aim:
         pixels = vips().Image.new_from_array(luma_of(picture), interpretation="b-w")
 
         def excess(quality: int) -> float:
-            return self._excess(_opened(pixels.jpegsave_buffer(Q=quality, **JPEG)))
+            return self._excess(_opened(pixels.jpegsave_buffer(Q=quality, **_photo.OPTIONS | {"interlace": False})))
 
         return _least(
             excess,
@@ -117,12 +115,12 @@ class Aim:
             return picture
         columns, rows = self._grid
         width, height = picture.width // columns, picture.height // rows
-        across, down = size[0] // columns, size[1] // rows
+        tile = size[0] // columns, size[1] // rows
         made = Image.new("L", size)
         for column, row in product(range(columns), range(rows)):
             left, top = column * width, row * height
-            tile = picture.crop((left, top, left + width, top + height)).convert("L")
-            made.paste(tile.resize((across, down), Image.Resampling(kernel)), (column * across, row * down))
+            part = picture.crop((left, top, left + width, top + height))
+            made.paste(part.resize(tile, Image.Resampling(kernel)), (column * tile[0], row * tile[1]))
         return made
 
 
@@ -133,30 +131,28 @@ def applies(image: "pyvips.Image", size: Size) -> bool:
 
 def _least(excess: Callable[[int], float], least: int, most: int, first: int) -> int:
     """Return about the least quality that loses no more than may be, along a line through what was tried."""
-    below, above = least - 1, most  # the largest known not to do, the smallest that does or has to
     tried: list[tuple[int, float]] = []
     quality = max(least, min(most, first))
     for _ in range(_TRIES):
         tried.append((quality, math.log(max(excess(quality), 1e-3))))
-        if tried[-1][1] <= 0:
-            above = min(above, quality)
-        else:
-            below = max(below, quality)
-        if above - below <= _STEP:
-            break
         near, known = min(tried, key=lambda one: abs(one[1]))
-        slope = _slope(tried)
-        quality = max(below + 1, min(above - 1, math.ceil(near - known / slope)))
-    return above
+        quality = max(least, min(most, math.ceil(near - known / _slope(tried))))
+        if any(abs(quality - one) <= _NEAR for one, _ in tried):
+            break
+    return quality
 
 
 def _slope(tried: list[tuple[int, float]]) -> float:
-    (one, lost), (other, less) = tried[-2:] if len(tried) > 1 else (tried[0], (tried[0][0] + 1, tried[0][1] + _SLOPE))
-    return min(_SLOPE / 4, (less - lost) / (other - one)) if one != other else _SLOPE
+    """Return how loss falls with quality, between the two tries that came nearest."""
+    if len(tried) == 1:
+        return _SLOPE
+    (one, lost), (other, less) = sorted(tried, key=lambda one: abs(one[1]))[:2]
+    return min(_SLOPE / 4, (less - lost) / (other - one))
 
 
 def _sample(original: "pyvips.Image", size: Size) -> tuple[Any, Size, Size]:
     """Return a picture's luma, or some of its tiles side by side; the size it is reduced to; columns and rows."""
+    import numpy as np
     from PIL import Image
 
     across, down = original.width / size[0], original.height / size[1]
@@ -165,15 +161,21 @@ def _sample(original: "pyvips.Image", size: Size) -> tuple[Any, Size, Size]:
     grid = (1, 1)
     if size[0] * size[1] > _WHOLE and rows:
         width, height = round(_TILE * across), round(_TILE * down)
-        tiles = [
-            original.crop(left, top, width, height)
+        region = vips().Region.new(original)
+        strips = [
+            np.hstack(
+                [
+                    np.frombuffer(region.fetch(left, top, width, height), np.uint8).reshape(height, width, -1)
+                    for left in _spread(original.width - width, columns)
+                ]
+            )
             for top in _spread(original.height - height, rows)
-            for left in _spread(original.width - width, columns)
         ]
-        original = vips().Image.arrayjoin(tiles, across=columns)
+        pixels = np.vstack(strips)
         grid, size = (columns, rows), (columns * _TILE, rows * _TILE)
-    pixels = original.numpy()
-    picture = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and original.bands == 1 else pixels).convert("L")
+    else:
+        pixels = original.numpy().reshape(original.height, original.width, -1)
+    picture = Image.fromarray(pixels[:, :, 0] if original.bands == 1 else pixels).convert("L")
     return picture, size, grid
 
 
@@ -184,12 +186,12 @@ def _spread(room: int, count: int) -> list[int]:
 
 def _written(picture: Any, quality: int) -> Any:
     """Return what a plain encoder makes of a picture."""
-    target = io.BytesIO()
-    picture.save(target, "JPEG", quality=quality)
-    return _opened(target.getvalue())
+    import simplejpeg
+
+    return _opened(simplejpeg.encode_jpeg(luma_of(picture)[:, :, None], quality, "GRAY", fastdct=False))
 
 
 def _opened(data: bytes) -> Any:
     from PIL import Image
 
-    return Image.open(io.BytesIO(data), formats=["JPEG"])
+    return Image.fromarray(luma_of_jpeg(data))

@@ -3,14 +3,12 @@
 Nothing here touches a document, so that pictures are worked on side by side.
 """
 
-import io
-import struct
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
-from mediamill.operations.documents import _aim, _cmyk, _filters, _jbig2, _wavelet
+from mediamill.operations.documents import _aim, _fax, _few, _filters, _jbig2, _photo, _wavelet
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[np.uint8]
 
-JBIG2 = "/JBIG2Decode"
 _BEST, _QUICK = 9, 4
 _GREY_SPREAD = 4
 """How far apart the channels of a picture may be that is taken for grey: what JPEG makes of grey."""
@@ -32,8 +29,14 @@ _CERTAIN, _HOPELESS = 0.5, 0.25
 """Parts of a picture's size that coding without loss does not get down to: of one with more pixels than are wanted,
 and of any."""
 
+_JPEG_CERTAIN, _FULL = 0.8, 0.5
+"""The same of a JPEG of at least so many bits per pixel: of less, many are spent on saying that there is nothing."""
+
 _FLAT = 0.12
 """Different colours per pixel, below which a picture may be a drawing."""
+
+_FEW = 16
+"""Values of one component a picture may have to be stored by fewer bits each."""
 
 _ROWS = 24
 """How many rows tell how many colours there are."""
@@ -62,7 +65,8 @@ class Task(Struct, frozen=True, kw_only=True):
         quality: That of a plain JPEG it is to equal; 0 where nothing may be lost.
         may_be_grey: Whether three equal channels may become one.
         may_be_indexed: Whether a palette may stand for its colours.
-        bilevel: Whether JBIG2 may code it.
+        bilevel: Whether JBIG2 may code it, where it has two values.
+        is_plain_grey: Whether its values are greys, evenly spread from black to white.
         may_be_wavelet: Whether JPEG 2000 may stand for it.
     """
 
@@ -80,6 +84,7 @@ class Task(Struct, frozen=True, kw_only=True):
     may_be_grey: bool = False
     may_be_indexed: bool = False
     bilevel: bool = False
+    is_plain_grey: bool = False
     may_be_wavelet: bool = False
 
 
@@ -94,6 +99,7 @@ class Coded(Struct, frozen=True, kw_only=True):
         bits: Per sample.
         space: `grey`, `indexed`, `base` (a palette's colours themselves), or empty where the colour space stays.
         palette: Of an indexed one.
+        colours: How many there are in it.
     """
 
     data: bytes
@@ -103,53 +109,37 @@ class Coded(Struct, frozen=True, kw_only=True):
     bits: int
     space: str = ""
     palette: bytes = b""
+    colours: int = 0
 
 
 def best(task: Task) -> Coded | None:
     """Return the smallest way found to code a picture, None where there is nothing better than what it is."""
     if task.bits == 1 and task.components == 1 and task.palette is None:
         return _bilevel(task)
+    few = _few_values(task)
     lossy = _resampled(task) if task.quality else None
-    if lossy is not None and len(lossy.data) < (_HOPELESS if task.size is None else _CERTAIN) * len(task.data):
+    if few is not None:
+        return _smaller(few, lossy)
+    if lossy is not None and len(lossy.data) < _attainable(task) * len(task.data):
         return lossy  # packing the whole picture better would cost more than all of this, for nothing
     return _smaller(_same(task), lossy)
+
+
+def _attainable(task: Task) -> float:
+    """Return the part of its size that a picture does not get down to without loss."""
+    if task.filter == _filters.DCT and 8 * len(task.data) > _FULL * task.width * task.height:
+        return _JPEG_CERTAIN
+    return _HOPELESS if task.size is None else _CERTAIN
 
 
 def _bilevel(task: Task) -> Coded | None:
     if not task.bilevel:
         return None
-    bits = _fax(task) if task.filter else _unpacked(task)[:, :, 0]
+    bits = _fax.samples(task.data, task.parms, task.width, task.height) if task.filter else _unpacked(task)[:, :, 0]
     if bits is None:
         return None
     size = (task.width, task.height)
-    return Coded(data=_jbig2.encode(1 - bits), filter=JBIG2, parms={}, size=size, bits=1)
-
-
-def _fax(task: Task) -> "Pixels | None":
-    """Return the samples fax data stand for: 0 and 1 as PDF means them."""
-    import numpy as np
-    from PIL import Image
-
-    k, columns = int(task.parms.get("/K", 0)), int(task.parms.get("/Columns", 1728))
-    odd = any(task.parms.get(key) for key in ("/EncodedByteAlign", "/EndOfLine"))
-    if k >= 0 or odd or columns != task.width or not task.parms.get("/EndOfBlock", True):
-        return None
-    entries = [
-        (256, 4, task.width), (257, 4, task.height), (258, 3, 1), (259, 3, 4), (262, 3, 1), (273, 4, 8),
-        (277, 3, 1), (278, 4, task.height), (279, 4, len(task.data)),
-    ]  # fmt: skip
-    at = 8 + len(task.data)
-    directory = struct.pack("<H", len(entries))
-    for tag, kind, value in entries:
-        directory += struct.pack("<HHII" if kind == 4 else "<HHIHxx", tag, kind, 1, value)
-    head = struct.pack("<2sHI", b"II", 42, at)
-    try:
-        with Image.open(io.BytesIO(head + task.data + directory + bytes(4))) as picture:
-            black = np.asarray(picture.convert("L")) >= 128  # as TIFF has it: 1 where the fax has ink
-    except (OSError, ValueError, SyntaxError):
-        return None
-    ink: Pixels = black.astype(np.uint8)
-    return ink if task.parms.get("/BlackIs1", False) else 1 - ink
+    return Coded(data=_jbig2.encode(1 - bits), filter=_jbig2.FILTER, parms={}, size=size, bits=1)
 
 
 def _unpacked(task: Task) -> "Pixels":
@@ -184,7 +174,7 @@ def _same(task: Task) -> Coded | None:
     pixels = _unpacked(task)
     if task.palette is not None or pixels.shape[2] not in (1, 3, 4):
         return None
-    return _smaller(_predicted(pixels, ""), _indexed(pixels) if task.may_be_indexed else None)
+    return _smaller(_predicted(pixels, ""), _indexed(pixels, 1 if task.quality else 2) if task.may_be_indexed else None)
 
 
 def _smaller(*found: Coded | None) -> Coded | None:
@@ -217,30 +207,47 @@ def _chunks(png: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _indexed(pixels: "Pixels") -> Coded | None:
-    """Code a picture of at most 256 colours by a palette, exactly."""
-    import numpy as np
+def _few_values(task: Task) -> Coded | None:
+    """Code samples of so few values that fewer bits do, exactly; None for all others."""
+    if task.filter or (task.components != 1 and (task.components, task.bits) != (3, 8)):
+        return None
+    pixels = _unpacked(task)
+    found = _few.found(pixels, _FEW if pixels.shape[2] == 1 else 2)
+    if found is None:
+        return None
+    size = (task.width, task.height)
+    greys = _few.as_greys(found.values, (1 << task.bits) - 1) if task.is_plain_grey else None
+    if greys is not None:
+        bits, values = greys
+        data, filter_name = _few.packed(values[:, 0][found.indices], bits, bilevel=task.bilevel)
+        return Coded(data=data, filter=filter_name, parms={}, size=size, bits=bits)
+    bits = _few.bits_for(found.values, 1 if task.quality or task.bits == 1 else 2)
+    known = task.palette is None or 3 * int(found.values.max()) < len(task.palette)
+    fewer = bits < task.bits * pixels.shape[2] or (bits == 1 and task.bilevel)
+    if not (known and fewer and task.may_be_indexed):
+        return None
+    data, filter_name = _few.packed(found.indices, bits, bilevel=task.bilevel)
+    palette = found.values.tobytes()
+    if task.palette is not None:
+        palette = b"".join(task.palette[3 * index : 3 * index + 3] for index in palette)
+    return Coded(
+        data=data, filter=filter_name, parms={}, size=size, bits=bits,
+        space="indexed", palette=palette, colours=len(found.values),
+    )  # fmt: skip
 
-    height, width, components = pixels.shape
-    if components != 3:
+
+def _indexed(pixels: "Pixels", least: int = 1) -> Coded | None:
+    """Code a picture of at most 256 colours by a palette, exactly."""
+    found = _few.found(pixels) if pixels.shape[2] == 3 else None
+    if found is None:
         return None
-    packed = (pixels.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(axis=2, dtype=np.uint32)
-    if len(np.unique(packed[:: max(1, height // 16)])) > 256:
-        return None
-    colours, indices = np.unique(packed, return_inverse=True)
-    if len(colours) > 256:
-        return None
-    bits = next(count for count in (1, 2, 4, 8) if len(colours) <= 1 << count)
-    values = indices.reshape(height, width).astype(np.uint8)
-    if bits < 8:
-        spread = (values[:, :, None] >> np.arange(bits)[::-1].astype(np.uint8)) & 1
-        rows = np.packbits(spread.reshape(height, -1), axis=1)
-    else:
-        rows = values
-    palette = colours.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:].tobytes()
-    data = _filters.deflate(rows.tobytes())
-    size = (width, height)
-    return Coded(data=data, filter=_filters.FLATE, parms={}, size=size, bits=bits, space="indexed", palette=palette)
+    bits, size = _few.bits_for(found.values, least), (pixels.shape[1], pixels.shape[0])
+    data, filter_name = _few.packed(found.indices, bits, bilevel=False)
+    palette = found.values.tobytes()
+    return Coded(
+        data=data, filter=filter_name, parms={}, size=size, bits=bits,
+        space="indexed", palette=palette, colours=len(found.values),
+    )  # fmt: skip
 
 
 def _resampled(task: Task) -> Coded | None:
@@ -253,8 +260,7 @@ def _resampled(task: Task) -> Coded | None:
         image, space = image[1].copy_memory(), "grey"
     size, quality = _aimed(image, task)
     if size != (image.width, image.height):
-        across, down = size[0] / image.width, size[1] / image.height
-        image = image.resize(across, vscale=down, kernel="lanczos3").copy_memory()
+        image = _photo.reduced(image, size)
     photo = _jpeg(image, quality, space)
     found = _smaller(photo, _drawing(image, space, len(photo.data)))
     if found is photo and size == (task.width, task.height) and len(photo.data) > _WORTH * len(task.data):
@@ -263,19 +269,18 @@ def _resampled(task: Task) -> Coded | None:
         data = _wavelet.smaller(_samples(image), photo.data)
         if data is not None:
             return msgspec.structs.replace(photo, data=data, filter=_filters.JPX)
-    return found
+    return msgspec.structs.replace(photo, data=_photo.in_best_scans(photo.data, *size)) if found is photo else found
 
 
 def _aimed(image: "pyvips.Image", task: Task) -> tuple[tuple[int, int], int]:
     """Return the size and the JPEG quality at which a picture looks as it is asked to."""
     whole = (image.width, image.height)
     size = task.size or whole
-    if not _aim.applies(image, size):
+    if size == whole or not _aim.applies(image, size):
         return size, task.quality
-    if size[0] * task.spared >= task.width and size[1] * task.spared >= task.height and size != whole:
-        aim = _aim.Aim(image, whole, task.quality)
-        if not aim.stands(size):
-            return whole, aim.jpeg_quality()
+    near = size[0] * task.spared >= task.width and size[1] * task.spared >= task.height
+    if near and not _aim.Aim(image, whole, task.quality).stands(size):
+        return whole, task.quality
     return size, _aim.Aim(image, size, task.quality).jpeg_quality()
 
 
@@ -287,13 +292,10 @@ def _decoded(task: Task) -> "pyvips.Image | None":
         shrink = 1
         while task.size and shrink < 8 and task.width >= 4 * shrink * task.size[0]:
             shrink *= 2
-        try:
-            image = library.Image.jpegload_buffer(task.data, shrink=shrink, fail_on="error").copy_memory()
-        except library.Error:
+        image = _photo.decoded(task.data, shrink)
+        if image is None or image.bands != task.components:
             return None
-        if image.bands != task.components:
-            return None
-        return _cmyk.stored(image) if image.bands == 4 else image if image.bands in (1, 3) else None
+        return image if image.bands in (1, 3, 4) else None
     if task.filter or task.bits == 16:
         return None
     if task.bits == 8 and task.palette is None:
@@ -331,11 +333,7 @@ def _is_grey(image: "pyvips.Image") -> bool:
 
 
 def _jpeg(image: "pyvips.Image", quality: int, space: str) -> Coded:
-    options: dict[str, Any] = {"Q": quality, **_aim.JPEG}
-    if image.bands == 4:
-        data = _cmyk.encode(image.numpy(), **options)
-    else:
-        data = image.copy(interpretation="srgb" if image.bands == 3 else "b-w").jpegsave_buffer(**options)
+    data = _photo.encoded(image, quality)
     size = (image.width, image.height)
     return Coded(data=data, filter=_filters.DCT, parms={}, size=size, bits=8, space=space)
 

@@ -5,6 +5,7 @@ those that are found by number stay where they are and lose their outlines.
 """
 
 import io
+import re
 import struct
 from types import SimpleNamespace
 from typing import Any
@@ -13,26 +14,40 @@ from mediamill.operations.documents import _filters
 
 _NOTDEF = ".notdef"
 
+_SAID = (
+    "version", "Notice", "Copyright", "FullName", "FamilyName", "Weight", "isFixedPitch", "ItalicAngle",
+    "UnderlinePosition", "UnderlineThickness", "UniqueID", "XUID", "PostScript", "BaseFontName", "CIDFontVersion",
+    "CIDFontRevision", "UIDBase",
+)  # fmt: skip
+"""What a font says about itself: to those who install it, or keep it between jobs."""
+
+_TAG = re.compile(r"[A-Z]{6}\+(?=.)")
+"""What a subset's name begins with; a document says so itself."""
+
 
 class Unreadable(Exception):
     """A font is not one that can be cut."""
 
 
-def cut(data: bytes, *, cids: set[int], codes: set[int], names: set[str]) -> tuple[bytes, list[str]]:
+def cut(data: bytes, *, cids: set[int], codes: set[int], names: dict[str, set[int]]) -> tuple[bytes, list[str]]:
     """Return a font with only the glyphs that are used, and their names.
 
     Args:
         data: A CFF font.
         cids: Character identifiers that a composite font shows.
         codes: Codes that simple fonts show, whose glyphs are kept, by whichever usual encoding they are found.
-        names: Names of glyphs that simple fonts give to codes.
+        names: Names of glyphs that simple fonts give to other codes they show; where there is no glyph of that name,
+            it may be found by the code.
 
     Raises:
         Unreadable: It cannot be read, or would not be the same.
     """
     try:
         whole = opened(data)
-        kept = _kept(whole, cids, codes, names)
+        for name, called in names.items():
+            if name not in whole.CharStrings:
+                codes = codes | called
+        kept = _kept(whole, cids, codes, set(names))
         numbered = bool(cids) and not hasattr(whole, "ROS")
         flat = _subset(data, kept, by_number=numbered, flat=True)
         smaller = _subset(data, kept, by_number=numbered, flat=False) if _has_subroutines(whole) else flat
@@ -42,6 +57,28 @@ def cut(data: bytes, *, cids: set[int], codes: set[int], names: set[str]) -> tup
     except Exception as error:  # fontTools raises whatever comes of numbers that are not what they have to be
         raise Unreadable from error
     return smaller, sorted(kept - {_NOTDEF})
+
+
+def bare(data: bytes) -> bytes:
+    """Return a font with all its glyphs, but without what it says about itself.
+
+    Raises:
+        Unreadable: It cannot be read, or would not be the same.
+    """
+    try:
+        whole, table = opened(data), _table(data)
+        made = _compiled(table)
+        smaller = opened(made)
+        if whole.charset != smaller.charset or not _is_same(whole, smaller, set(whole.charset), set(range(256))):
+            raise Unreadable
+    except Exception as error:  # as above
+        raise Unreadable from error
+    return made
+
+
+def untagged(name: str) -> str:
+    """Return a font's name without the letters that say it is a subset."""
+    return _TAG.sub("", name, count=1) if _TAG.match(name) else name
 
 
 def damage() -> tuple[type[Exception], ...]:
@@ -124,6 +161,17 @@ def _subset(data: bytes, kept: set[str], *, by_number: bool, flat: bool) -> byte
     if isinstance(own, list):
         font.Encoding = [name if name in kept else _NOTDEF for name in own]
     table.prune_post_subset(None, options)
+    return _compiled(table)
+
+
+def _compiled(table: Any) -> bytes:
+    """Return a font as a file, without what it says about itself."""
+    font = table.cff[0]
+    for part in [font, *getattr(font, "FDArray", [])]:
+        for key in _SAID:
+            part.rawDict.pop(key, None)
+            part.__dict__.pop(key, None)
+    table.cff.fontNames = [untagged(name) for name in table.cff.fontNames]
     target = io.BytesIO()
     table.cff.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
     return target.getvalue()

@@ -18,7 +18,7 @@ from mediamill.operations.documents import (
     _same,
     _streams,
 )
-from mediamill.operations.documents._open import DocumentFacts, open_pdf
+from mediamill.operations.documents._open import DocumentFacts, Source
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
 from mediamill.operations.documents._walk import malformed
@@ -113,16 +113,12 @@ class _Attempt(Struct, frozen=True):
     greyed: "_grey.Greyed" = field(default_factory=_grey.Greyed)
 
 
-def compress(
-    pdf: "pikepdf.Pdf", facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context
-) -> Made:
+def compress(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> Made:
     """Make a document smaller, as far as it can be proven to stay the same.
 
     Args:
-        pdf: The document, changed in place.
+        source: The document, not taken yet.
         facts: What it is.
-        data: The file it was opened from.
-        password: Opened it.
         settings: What is asked for.
         ctx: The engine.
 
@@ -130,14 +126,14 @@ def compress(
         A file that is smaller, or the very bytes that came in and the reason; a file that had to change (without
         metadata, or laid out anew) may be larger.
     """
-    pictures = _images.count(pdf)
+    data, pictures = source.data, _images.count(source.pdf)
     if facts.signed and not settings.break_signatures:
         return _untouched(data, facts, pictures, facts.signed)
     if facts.repaired:  # by one reader in its way: whether others see the same is not to be taken for granted
         settings = replace(settings, verify="all")
-    attempt, kept = _proven(pdf, facts, data, password, settings, ctx)
+    attempt, kept = _proven(source, facts, settings, ctx)
     if attempt.verdict.reason:
-        return _given_up(attempt.verdict.reason, facts, data, password, settings, pictures, ctx)
+        return _given_up(attempt.verdict.reason, source, facts, settings, pictures, ctx)
     if len(attempt.data) >= len(data) and not settings.has_to_change(attempt.greyed):
         return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
@@ -151,43 +147,47 @@ def compress(
     return Made(attempt.data, metadata)
 
 
-def _proven(
-    pdf: "pikepdf.Pdf", facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context
-) -> tuple[_Attempt, dict[str, str]]:
+def _proven(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> tuple[_Attempt, dict[str, str]]:
     """Return the first attempt that is proven, or the last one, and what had to be kept for it, with the reason."""
-    attempt = _attempt(pdf, facts, data, password, settings, ctx)
+    packed = _streams.Packed()
+    attempt = _attempt(source, facts, settings, packed, ctx)
     kept: dict[str, str] = {}
-    for what, careful in _more_careful(settings):
-        if not attempt.verdict.reason or (what == "fonts_kept" and not attempt.data):
+    for names, careful in _more_careful(settings):
+        without_fonts = "fonts_kept" in names
+        if not attempt.verdict.reason or (without_fonts and not attempt.data):
             break
-        kept[what] = attempt.verdict.reason
-        with open_pdf(data, password) as again:
-            attempt = _attempt(again, facts, data, password, careful, ctx)
+        if without_fonts and not attempt.fonts and "fonts_kept" not in kept:
+            continue  # they are what they were
+        kept = dict.fromkeys(names, attempt.verdict.reason)
+        attempt = _attempt(source, facts, careful, packed, ctx)
     return attempt, kept
 
 
 def _given_up(
-    reason: str, facts: DocumentFacts, data: bytes, password: str, settings: Settings, pictures: int, ctx: Context
+    reason: str, source: Source, facts: DocumentFacts, settings: Settings, pictures: int, ctx: Context
 ) -> Made:
     """Return a file that could not be proven the same: as it was, but without its metadata where that is asked for."""
+    data = source.data
     if not settings.remove_metadata:
         return _untouched(data, facts, pictures, f"not proven the same: {reason}")
     if not facts.repaired:
-        bare = _bare(facts, data, password, settings, ctx)
+        bare = _bare(source, facts, settings, ctx)
         if not bare.verdict.reason:
             found = _metadata_of(facts, data, bare.data, replace(bare.images, found=pictures))
             return Made(bare.data, {**found, **_lost(facts), "only_metadata_removed": reason})
     return _untouched(data, facts, pictures, f"not proven the same: {reason}; its metadata are still there")
 
 
-def _more_careful(settings: Settings) -> Iterator[tuple[str, Settings]]:
-    """Yield what is tried where the proof fails: pictures stay what they were, then fonts, too."""
+def _more_careful(settings: Settings) -> Iterator[tuple[tuple[str, ...], Settings]]:
+    """Yield what is tried where the proof fails: pictures stay what they were, or fonts, or both."""
+    tolerance = GREY if settings.grayscale else EXACT
+    exact = replace(settings, lossy=False, dpi=0, quality=0, tolerance=tolerance)
     if settings.lossy:
-        tolerance = GREY if settings.grayscale else EXACT
-        settings = replace(settings, lossy=False, dpi=0, quality=0, tolerance=tolerance)
-        yield "pictures_kept", settings
+        yield ("pictures_kept",), exact
     if settings.subset_fonts:
-        yield "fonts_kept", replace(settings, subset_fonts=False)
+        yield ("fonts_kept",), replace(settings, subset_fonts=False)
+    if settings.lossy and settings.subset_fonts:
+        yield ("pictures_kept", "fonts_kept"), replace(exact, subset_fonts=False)
 
 
 def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
@@ -195,14 +195,14 @@ def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
     return {"claims_removed": list(facts.claims)} if facts.claims else {}
 
 
-def _bare(facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context) -> _Attempt:
+def _bare(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> _Attempt:
     """Take the metadata out and change nothing else, so that what is left can be proven object by object."""
     made = b""
     try:
-        with open_pdf(data, password) as pdf:
+        with source.taken() as pdf:
             _metadata.strip(pdf, facts, ctx.check)
             made = save(pdf, facts, linearize=settings.linearize, pack=False)
-        reason = _same.difference(data, made, password, ctx.check)
+        reason = _same.difference(source.data, made, source.password, ctx.check)
     except malformed() as error:
         reason = f"it cannot be written anew: {error}"
     except RuntimeError as error:  # what qpdf raises where it finds itself at a loss
@@ -211,33 +211,44 @@ def _bare(facts: DocumentFacts, data: bytes, password: str, settings: Settings, 
 
 
 def _attempt(
-    pdf: "pikepdf.Pdf", facts: DocumentFacts, data: bytes, password: str, settings: Settings, ctx: Context
+    source: Source, facts: DocumentFacts, settings: Settings, packed: _streams.Packed, ctx: Context
 ) -> _Attempt:
-    import pikepdf
-
-    try:
-        images, fonts, greyed = _changed(pdf, facts, settings, ctx)
-    except malformed() as error:
-        return _Attempt(b"", _images.Report(), 0, Verdict(f"it is not built as a PDF has to be: {error}"))
-    ctx.progress(85, "writing")
-    try:
-        made = save(pdf, facts, linearize=settings.linearize)
-    except (pikepdf.PdfError, RuntimeError) as error:
-        return _Attempt(b"", images, fonts, Verdict(f"it cannot be written anew: {error}"))
-    if len(made) >= len(data) and not settings.has_to_change(greyed):
-        return _Attempt(made, images, fonts, Verdict(None), greyed)
+    data = source.data
+    attempt = _worked(source, facts, settings, packed, ctx)
+    made, greyed = attempt.data, attempt.greyed
+    if attempt.verdict.reason or (len(made) >= len(data) and not settings.has_to_change(greyed)):
+        return attempt
     ctx.progress(90, "comparing")
     verdict = compare(
         data,
         made,
-        password=password,
+        password=source.password,
         mode=settings.verify,
         tolerance=_with_blends(settings.tolerance) if _grey.BLENDED in greyed.kept else settings.tolerance,
         check=ctx.check,
-        changed=() if settings.grayscale else set(images.pages.values()),
+        changed=() if settings.grayscale else set(attempt.images.pages.values()),
         grey=settings.grayscale,
     )
-    return _Attempt(made, images, fonts, verdict, greyed)
+    return replace(attempt, verdict=verdict)
+
+
+def _worked(
+    source: Source, facts: DocumentFacts, settings: Settings, packed: _streams.Packed, ctx: Context
+) -> _Attempt:
+    """Change and write a document, which is then no longer in memory."""
+    import pikepdf
+
+    with source.taken() as pdf:
+        try:
+            images, fonts, greyed = _changed(pdf, facts, settings, packed, ctx)
+        except malformed() as error:
+            return _Attempt(b"", _images.Report(), 0, Verdict(f"it is not built as a PDF has to be: {error}"))
+        ctx.progress(85, "writing")
+        try:
+            made = save(pdf, facts, linearize=settings.linearize)
+        except (pikepdf.PdfError, RuntimeError) as error:
+            return _Attempt(b"", images, fonts, Verdict(f"it cannot be written anew: {error}"))
+    return _Attempt(made, images, fonts, Verdict(None), greyed)
 
 
 def _with_blends(tolerance: Tolerance) -> Tolerance:
@@ -245,7 +256,7 @@ def _with_blends(tolerance: Tolerance) -> Tolerance:
 
 
 def _changed(
-    pdf: "pikepdf.Pdf", facts: DocumentFacts, settings: Settings, ctx: Context
+    pdf: "pikepdf.Pdf", facts: DocumentFacts, settings: Settings, packed: _streams.Packed, ctx: Context
 ) -> tuple["_images.Report", int, "_grey.Greyed"]:
     """Change a document; return what became of its pictures, the bytes its fonts lost, and what was made grey."""
     gone = set[_dedupe.Key]()
@@ -264,8 +275,8 @@ def _changed(
         spared=settings.spared,
     )
     images = _images.recompress(pdf, wish, gone, ctx)
-    fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
-    _streams.repack(pdf, gone, ctx.check)
+    fonts = _fonts.subset(pdf, ctx.check, archival=bool(facts.pdfa)) if settings.subset_fonts else 0
+    _streams.repack(pdf, gone, ctx.check, images.packed, packed)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if not settings.linearize:  # where pages are found by their hints, readers don't look for what they inherit
         _pages.share_boxes(pdf)

@@ -7,6 +7,7 @@ items may be equal and yet not the same.
 import hashlib
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 Key = tuple[int, int]
 
-_REFERENCE = re.compile(rb"(\d+) (\d+) R\b")
+_REFERENCE = re.compile(rb"\d+ \d+ R\b")
+_LENGTH = re.compile(rb" /Length (?:\d+ \d+ R|\d+)(?= )")
+_MAY_HAVE_IDENTITY = re.compile(rb"/(?:StructParents?|OC|F)\b")
+_MAY_MERGE = re.compile(rb"/Type /(?:Font|FontDescriptor|ExtGState|Encoding|CMap)\b|^\[ /")
+"""Of objects as they are written: what tells most of them apart without a look at their entries."""
+
 _TYPES = ("/Font", "/FontDescriptor", "/ExtGState", "/Encoding", "/CMap")
 _SPACES = ("/ICCBased", "/Indexed", "/Separation", "/DeviceN", "/CalRGB", "/CalGray", "/Lab")
 _HAS_IDENTITY = ("/StructParent", "/StructParents", "/OC", "/F")
@@ -33,16 +39,18 @@ def deduplicate(pdf: "pikepdf.Pdf", gone: set[Key], check: Callable[[], None]) -
         How many pictures were found to be copies.
     """
     pictures = 0
+    digests: dict[Key, bytes] = {}
     for _ in range(_ROUNDS):
-        same, found = _copies(pdf, gone, check)
+        same, found = _copies(pdf, gone, digests, check)
         pictures += found
         if not same:
             break
-        merge(pdf, same, gone, check)
+        for key in merge(pdf, same, gone, check):
+            digests.pop(key, None)
     return pictures
 
 
-def merge(pdf: "pikepdf.Pdf", same: dict[Key, Any], gone: set[Key], check: Callable[[], None]) -> None:
+def merge(pdf: "pikepdf.Pdf", same: dict[Key, Any], gone: set[Key], check: Callable[[], None]) -> list[Key]:
     """Let what refers to some objects refer to others.
 
     Args:
@@ -50,13 +58,20 @@ def merge(pdf: "pikepdf.Pdf", same: dict[Key, Any], gone: set[Key], check: Calla
         same: What is to stand for which object.
         gone: Objects nothing refers to any more; those replaced are added.
         check: Called between objects; raises where the job is to stop.
+
+    Returns:
+        The objects that have changed.
     """
-    if same:
-        gone.update(same)
-        _redirect(pdf, same, check)
+    if not same:
+        return []
+    gone.update(same)
+    return _redirect(pdf, same, check)
 
 
-def _copies(pdf: "pikepdf.Pdf", gone: set[Key], check: Callable[[], None]) -> tuple[dict[Key, Any], int]:
+def _copies(
+    pdf: "pikepdf.Pdf", gone: set[Key], digests: dict[Key, bytes], check: Callable[[], None]
+) -> tuple[dict[Key, Any], int]:
+    """Return what stands for which object, and how many of these are pictures; what is known of objects is kept."""
     import pikepdf
 
     first: dict[bytes, Any] = {}
@@ -64,26 +79,43 @@ def _copies(pdf: "pikepdf.Pdf", gone: set[Key], check: Callable[[], None]) -> tu
     pictures = 0
     for thing in pdf.objects:
         check()
-        if not isinstance(thing, pikepdf.Object) or thing.objgen in gone or not may_merge(thing):
+        if not isinstance(thing, pikepdf.Object) or thing.objgen in gone:
             continue
-        digest = hashlib.sha256(_written(thing))
-        if isinstance(thing, pikepdf.Stream):
-            digest.update(thing.read_raw_bytes())
-        original = first.setdefault(digest.digest(), thing)
+        digest = digests.get(thing.objgen) or _digest(thing)
+        if not digest:
+            continue
+        digests[thing.objgen] = digest
+        original = first.setdefault(digest, thing)
         if original is not thing:
             same[thing.objgen] = original
             pictures += isinstance(thing, pikepdf.Stream) and thing.get("/Subtype") == pikepdf.Name.Image
     return same, pictures
 
 
-def _written(thing: Any) -> bytes:
-    """Return an object's own text: references stay what they are, lengths are told by the data."""
+def _digest(thing: Any) -> bytes:
+    """Return what is the same for equal objects only, nothing for those that must not be merged."""
     import pikepdf
 
-    if not isinstance(thing, pikepdf.Stream):
-        return thing.unparse(resolved=True)  # type: ignore[no-any-return]
-    entries = [str(key).encode() + b" " + written(value) for key, value in thing.items() if key != "/Length"]
-    return b"stream " + b" ".join(entries)
+    if isinstance(thing, pikepdf.Stream):
+        text = _written(thing)
+        if _MAY_HAVE_IDENTITY.search(text) and not may_merge(thing):
+            return b""
+        digest = hashlib.sha256(text)
+        digest.update(thing.read_raw_bytes())
+        return digest.digest()
+    if not isinstance(thing, (pikepdf.Dictionary, pikepdf.Array)):
+        return b""
+    text = thing.unparse(resolved=True)
+    return hashlib.sha256(text).digest() if _MAY_MERGE.search(text) and may_merge(thing) else b""
+
+
+def _written(stream: Any) -> bytes:
+    """Return a stream's entries: references stay what they are, its length is told by the data."""
+    text: bytes = stream.stream_dict.unparse(resolved=True)
+    if text.count(b"/Length") == 1:
+        return b"stream " + _LENGTH.sub(b"", text)
+    entries = [str(key).encode() + b" " + written(value) for key, value in stream.items() if key != "/Length"]
+    return b"entries " + b" ".join(entries)
 
 
 def written(value: Any) -> bytes:
@@ -106,17 +138,19 @@ def may_merge(thing: Any) -> bool:
     return False
 
 
-def _redirect(pdf: "pikepdf.Pdf", same: dict[Key, Any], check: Callable[[], None]) -> None:
+def _redirect(pdf: "pikepdf.Pdf", same: dict[Key, Any], check: Callable[[], None]) -> list[Key]:
     import pikepdf
 
-    for thing in [*pdf.objects, pdf.trailer]:
+    references, changed = {b"%d %d R" % key for key in same}, list[Key]()
+    for thing in chain(pdf.objects, [pdf.trailer]):
         check()
         if not isinstance(thing, (pikepdf.Dictionary, pikepdf.Array, pikepdf.Stream)):
             continue
         holder = thing.stream_dict if isinstance(thing, pikepdf.Stream) else thing
-        text = holder.unparse(resolved=True)
-        if any((int(one[1]), int(one[2])) in same for one in _REFERENCE.finditer(text)):
+        if not references.isdisjoint(_REFERENCE.findall(holder.unparse(resolved=True))):
             _redirect_in(holder, same)
+            changed.append(thing.objgen)
+    return changed
 
 
 def _redirect_in(holder: Any, same: dict[Key, Any]) -> None:

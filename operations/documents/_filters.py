@@ -4,8 +4,10 @@ A few kilobytes of Flate can stand for gigabytes, and filters can be stacked: so
 does not know where to stop before it is known how far that can go.
 """
 
+import io
 import math
 import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,20 +25,24 @@ _WITH_PARMS = (FLATE, "/LZWDecode")
 _MOST_FILTERS = 8
 _END_OF_RUNS = 128
 _LZW_CLEAR = 256
-_PIECE = 1 << 18
+_PIECE, _MOST_OF_PIECE = 1 << 18, 1 << 20
 
-_TIGHTEST = 12
-"""The most of libdeflate's levels."""
+_TIGHT, _LONG_TIGHT, _QUICK = 11, 10, 6
+"""Levels of libdeflate's: of data, of long ones, and of a look at how well they pack. One more saves 0.1 % of content
+and 0.5 % of long pictures, and doubles the time."""
+
+_LONG = 1 << 20
 
 
 def chain(stream: "pikepdf.Object") -> list[tuple[str, dict[str, Any]]]:
     """Return a stream's filters by their long names, in the order of decoding, each with its parameters."""
-    filters, parms = stream.get("/Filter"), stream.get("/DecodeParms", stream.get("/DP"))
-    names = _listed(filters)
-    found = _listed(parms)
+    filters = stream.get("/Filter")
+    if filters is None:
+        return []
+    found = _listed(stream.get("/DecodeParms") if "/DecodeParms" in stream else stream.get("/DP"))
     return [
         (_SHORT.get(str(name), str(name)), _plain(found[index] if index < len(found) else None))
-        for index, name in enumerate(names)
+        for index, name in enumerate(_listed(filters))
     ]
 
 
@@ -51,7 +57,7 @@ def _listed(value: Any) -> list[Any]:
 def _plain(parms: Any) -> dict[str, Any]:
     import pikepdf
 
-    return dict(parms.items()) if isinstance(parms, pikepdf.Dictionary) else {}
+    return dict(parms.items()) if parms is not None and isinstance(parms, pikepdf.Dictionary) else {}
 
 
 def is_plain(filters: list[tuple[str, dict[str, Any]]]) -> bool:
@@ -66,8 +72,29 @@ def most_bytes(stream: "pikepdf.Object") -> int:
 
 def inflate(data: bytes, limit: int) -> bytes | None:
     """Return what Flate data stand for; None where they are damaged or stand for more than `limit` bytes."""
-    parts, whole = _inflated(data, limit)
-    return b"".join(parts) if whole else None
+    found = io.BytesIO()
+    try:
+        for piece in _pieces(data):
+            if found.tell() + len(piece) > limit:
+                return None
+            found.write(piece)
+    except (zlib.error, EOFError):
+        return None
+    return found.getvalue()
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Yield what Flate data stand for, piece by piece; raises zlib.error or EOFError where they are damaged."""
+    decoder = zlib.decompressobj()
+    for at in range(0, len(data), _PIECE):
+        rest, full = data[at : at + _PIECE], True
+        while rest or full:  # a full piece may not be all there is
+            piece = decoder.decompress(rest, _MOST_OF_PIECE)
+            yield piece
+            rest, full = decoder.unconsumed_tail, len(piece) == _MOST_OF_PIECE
+        if decoder.eof:
+            return
+    raise EOFError
 
 
 def deflate(data: bytes) -> bytes:
@@ -77,41 +104,46 @@ def deflate(data: bytes) -> bytes:
     """
     import deflate as libdeflate
 
-    return bytes(libdeflate.zlib_compress(data, _TIGHTEST))
+    return bytes(libdeflate.zlib_compress(data, _TIGHT if len(data) < _LONG else _LONG_TIGHT))
 
 
-def _inflated(data: bytes, limit: int) -> tuple[list[bytes], bool]:
-    """Return the pieces of what Flate data stand for, no further than beyond the limit, and whether that is all."""
-    decoder, parts, left = zlib.decompressobj(), list[bytes](), limit + 1
-    for at in range(0, len(data), _PIECE):
-        try:
-            parts.append(decoder.decompress(data[at : at + _PIECE], left))
-        except zlib.error:
-            return parts, False
-        left -= len(parts[-1])
-        if left <= 0 or decoder.eof:
-            break
-    return parts, left > 0 and decoder.eof
+def packs_to(data: bytes) -> int:
+    """Return about how many bytes data are packed, in a twentieth of the time it takes to pack them."""
+    import deflate as libdeflate
+
+    return len(libdeflate.zlib_compress(data, _QUICK))
 
 
 def exceeds(stream: "pikepdf.Object", limit: int) -> bool:
     """Return whether a stream stands for more bytes than that; a damaged one counts as far as it can be read."""
-    import pikepdf
-
     if most_bytes(stream) <= limit:
         return False
     filters, data = chain(stream), stream.read_raw_bytes()
     for name, parms in filters[:_MOST_FILTERS]:
-        if len(data) > limit or (name in _EXPANDS and name != FLATE and _length(data, name, parms, limit) > limit):
+        if len(data) > limit or (name in _EXPANDS and _length(data, name, parms, limit) > limit):
             return True
-        try:
-            found = b"".join(_inflated(data, limit)[0]) if name == FLATE else _without(data, name, parms, limit)
-        except (pikepdf.PdfError, RuntimeError, ValueError, KeyError):
-            return False
+        found = _beginning(data, name, parms, limit)
         if found is None:
             return False
         data = found
     return len(data) > limit or len(filters) > _MOST_FILTERS
+
+
+def _beginning(data: bytes, name: str, parms: dict[str, Any], limit: int) -> bytes | None:
+    """Undo one filter; of damaged Flate data return what can be read, None of others."""
+    import pikepdf
+
+    found = io.BytesIO()
+    try:
+        if name != FLATE:
+            return _without(data, name, parms, limit)
+        for piece in _pieces(data):
+            found.write(piece)
+    except (zlib.error, EOFError):
+        return found.getvalue()
+    except (pikepdf.PdfError, RuntimeError, ValueError, KeyError):
+        return None
+    return found.getvalue()
 
 
 def decoded(stream: "pikepdf.Object", limit: int) -> bytes | None:
@@ -160,6 +192,7 @@ def _without(data: bytes, name: str, parms: dict[str, Any], limit: int) -> bytes
         found = inflate(data, limit)
         if found is None or parms.get("/Predictor", 1) == 1:
             return found
+        del found  # which may be much, and is made once more where the predictor is undone
     elif len(data) * _EXPANDS[name] > limit and _length(data, name, parms, limit) > limit:
         return None
     with pikepdf.new() as alone:
@@ -171,9 +204,23 @@ def _without(data: bytes, name: str, parms: dict[str, Any], limit: int) -> bytes
 
 def _length(data: bytes, name: str, parms: dict[str, Any], limit: int) -> int:
     """Return how many bytes data stand for, counted no further than beyond the limit."""
+    if name == FLATE:
+        return _flate_length(data, limit)
     if name == "/LZWDecode":
         return _lzw_length(data, 0 if parms.get("/EarlyChange", 1) == 0 else 1, limit)
     return _run_length(data, limit) if name == "/RunLengthDecode" else len(data) * _EXPANDS[name]
+
+
+def _flate_length(data: bytes, limit: int) -> int:
+    total = 0
+    try:
+        for piece in _pieces(data):
+            total += len(piece)
+            if total > limit:
+                break
+    except (zlib.error, EOFError):
+        return total
+    return total
 
 
 def _run_length(data: bytes, limit: int) -> int:

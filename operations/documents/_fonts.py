@@ -1,122 +1,81 @@
 """Embedded fonts made smaller: those of Type 1 told as compact ones, TrueType and CFF cut down to what is used.
 
-What a font is used for is read from the content streams. Only what can be told for certain is cut: a font that some
-form, default resource or unreadable stream may reach stays whole.
+What a font is used for is read from the content streams. Only what can be told for certain is cut: a font of a form
+stays as it is, and one that some unreadable stream may reach keeps all its glyphs.
 """
 
-import copy
-import io
-import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _cff, _compact, _content, _filters
+from mediamill.operations.documents import _cff, _compact, _filters, _font_arrays, _font_uses, _truetype, _unicode_maps
 
 if TYPE_CHECKING:
     import pikepdf
 
 Key = tuple[int, int]
+Uses = dict[Key, set[int]]
 
 _MAX_FONT_BYTES = 64 << 20
-_OPERATORS = "q Q Tf Tj TJ ' \" gs"
-_SYMBOL_BASES = (0xF000, 0xF100, 0xF200)
-_SHOWS = ("Tj", "TJ", "'", '"')
-_DROPPED = ("GSUB", "GPOS", "GDEF", "BASE", "JSTF", "DSIG", "kern", "hdmx", "VDMX", "LTSH", "PCLT", "meta")
-"""Tables PDF readers have no use for: layout is done by whoever wrote the page."""
+_CODES = 65536
 
 
-class _Unsure(Exception):
-    """It cannot be told what a font is used for."""
-
-
-def subset(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> int:
-    """Cut fonts down, where that is safe.
+def subset(pdf: "pikepdf.Pdf", check: Callable[[], None], *, archival: bool = False) -> int:
+    """Make fonts smaller, where that is safe.
 
     Args:
         pdf: The document, changed in place.
         check: Called between streams; raises where the job is to stop.
+        archival: Whether it says that it conforms to PDF/A, which wants fonts to list their glyphs.
 
     Returns:
         Bytes saved.
     """
-    import pikepdf
-
-    saved = _compact.tell(pdf, _fonts_of_forms(pdf), check)
-    fonts = _candidates(pdf)
-    if not fonts:
-        return saved
-    uses = {key: set[int]() for key in fonts}
+    kept = _fonts_of_forms(pdf)
+    saved = _compact.tell(pdf, kept, check)
+    uses: Uses | None
     try:
-        for stream, resources in _contents(pdf):
-            check()
-            _read(pdf, stream, resources, uses)
-    except (_Unsure, _content.Unreadable, pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError):
-        return saved
-    programs: dict[Key, list[Any]] = {}
-    for font in fonts.values():
-        programs.setdefault(_program(font).objgen, []).append(font)
-    return saved + sum(_cut(group, uses) for group in programs.values())
+        uses = _font_uses.read(pdf, check)
+    except _font_uses.Unsure:
+        uses = None
+    for fonts in _programs(pdf):
+        check()
+        if not any(font.objgen in kept for font in fonts):
+            saved += _smaller(fonts, uses, archival=archival)
+    if uses is not None:
+        if not archival:
+            _font_arrays.trim(pdf, kept, uses)
+        saved += _pack_maps(pdf, kept, uses)
+    saved += _unicode_maps.shorten(pdf, kept, uses, check)
+    return saved
 
 
 def _fonts_of_forms(pdf: "pikepdf.Pdf") -> set[Key]:
     import pikepdf
 
     form = pdf.Root.get("/AcroForm")
-    return _fonts_of(form.get("/DR")) if isinstance(form, pikepdf.Dictionary) else set()
+    resources = form.get("/DR") if isinstance(form, pikepdf.Dictionary) else None
+    fonts: Any = resources.get("/Font", {}) if isinstance(resources, pikepdf.Dictionary) else {}
+    return {font.objgen for font in fonts.values()}
 
 
-def _cut(fonts: list[Any], uses: dict[Key, set[int]]) -> int:
-    """Cut the one program of some fonts down to what they show; return the bytes saved."""
-    glyphs, codes, names = set[int](), set[int](), set[str]()
-    for font in fonts:
-        used = uses[font.objgen]
-        (glyphs if "/DescendantFonts" in font else codes).update(used)
-        names |= {name for code, name in _differences(font).items() if code in used}
-    descriptor = _descriptor(fonts[0])
-    if "/FontFile3" not in descriptor:
-        return _cut_truetype(descriptor.FontFile2, glyphs | {0}, codes)
-    return _cut_compact([_descriptor(font) for font in fonts], glyphs, codes, names)
-
-
-def _cut_compact(descriptors: list[Any], cids: set[int], codes: set[int], names: set[str]) -> int:
+def _programs(pdf: "pikepdf.Pdf") -> list[list[Any]]:
+    """Return the fonts that have a program of TrueType or CFF, those of the same together."""
     import pikepdf
 
-    program = descriptors[0].FontFile3
-    data = _filters.decoded(program, _MAX_FONT_BYTES)
-    if data is None:
-        return 0
-    try:
-        smaller, kept = _cff.cut(data, cids=cids, codes=codes, names=names)
-    except _cff.Unreadable:
-        return 0  # a font that cannot be read is no font to be cut
-    before, made = len(program.read_raw_bytes()), _filters.deflate(smaller)
-    if len(made) >= before:
-        return 0
-    program.write(made, filter=pikepdf.Name.FlateDecode)
-    for descriptor in descriptors:
-        if "/CharSet" in descriptor:
-            descriptor.CharSet = pikepdf.String("".join(f"/{name}" for name in kept))
-    return before - len(made)
-
-
-def _differences(font: Any) -> dict[int, str]:
-    """Return the names that a simple font's encoding gives to codes itself."""
-    import pikepdf
-
-    encoding = font.get("/Encoding")
-    code, found = 0, dict[int, str]()
-    if isinstance(encoding, pikepdf.Dictionary):
-        for one in encoding.get("/Differences", []):
-            if isinstance(one, pikepdf.Name):
-                found[code] = str(one)[1:]
-                code += 1
-            else:
-                code = int(one)
-    return found
+    found = dict[Key, list[Any]]()
+    for font in pdf.objects:
+        if not isinstance(font, pikepdf.Dictionary) or font.get("/Type") != pikepdf.Name.Font:
+            continue
+        if font.get("/Subtype") in (pikepdf.Name.CIDFontType2, pikepdf.Name.CIDFontType0):
+            continue
+        descriptor = _descriptor(font)
+        if descriptor is not None and ("/FontFile2" in descriptor or "/FontFile3" in descriptor):
+            found.setdefault(_program(font).objgen, []).append(font)
+    return list(found.values())
 
 
 def _descriptor(font: Any) -> Any:
-    return (font.DescendantFonts[0] if "/DescendantFonts" in font else font).FontDescriptor
+    return (font.DescendantFonts[0] if "/DescendantFonts" in font else font).get("/FontDescriptor")
 
 
 def _program(font: Any) -> Any:
@@ -124,202 +83,148 @@ def _program(font: Any) -> Any:
     return descriptor.FontFile2 if "/FontFile2" in descriptor else descriptor.FontFile3
 
 
-def _candidates(pdf: "pikepdf.Pdf") -> dict[Key, Any]:
-    """Return the simple fonts whose codes are understood, and the composite ones whose codes are glyph numbers or CIDs.
-
-    All others choose glyphs in ways that cannot be followed here, and a program that one of them shares stays whole.
-    """
+def _smaller(fonts: list[Any], uses: Uses | None, *, archival: bool) -> int:
+    """Make the one program of some fonts smaller; return the bytes saved."""
     import pikepdf
 
-    found, others = dict[Key, Any](), set[Key]()
-    kept = _fonts_of_forms(pdf)
-    for font in pdf.objects:
-        if not isinstance(font, pikepdf.Dictionary) or font.get("/Type") != pikepdf.Name.Font:
-            continue
-        if font.get("/Subtype") in (pikepdf.Name.CIDFontType2, pikepdf.Name.CIDFontType0):
-            continue
-        descriptor = _descriptor(font) if "/DescendantFonts" in font or "/FontDescriptor" in font else None
-        if descriptor is None or not ("/FontFile2" in descriptor or "/FontFile3" in descriptor):
-            continue
-        if _is_plain(font) and "/CIDSet" not in descriptor and font.objgen not in kept:
-            found[font.objgen] = font
-        else:
-            others.add(_program(font).objgen)
-    return {key: font for key, font in found.items() if _program(font).objgen not in others}
+    program = _program(fonts[0])
+    data = _filters.decoded(program, _MAX_FONT_BYTES) if _filters.is_plain(_filters.chain(program)) else None
+    if data is None:
+        return 0
+    listed = any("/CIDSet" in _descriptor(font) for font in fonts)
+    made, names = None, None
+    if uses is not None and all(map(_is_plain, fonts)) and not (listed and archival):
+        made, names = _cut(fonts, data, uses)
+    if made is None:
+        made = _bare(fonts, data)
+    before, packed = len(program.read_raw_bytes()), _filters.deflate(made) if made is not None else b""
+    if made is None or len(packed) >= before:
+        return 0
+    program.write(packed, filter=pikepdf.Name.FlateDecode)
+    if "/Length1" in program:
+        program.Length1 = len(made)
+    for descriptor in map(_descriptor, fonts):
+        _list_glyphs(descriptor, names, archival=archival)
+    return before - len(packed)
+
+
+def _list_glyphs(descriptor: Any, names: list[str] | None, *, archival: bool) -> None:
+    """Say which glyphs a font has, where that is asked for; nobody else reads it, and it is not so any more."""
+    import pikepdf
+
+    if not archival:
+        for key in ("/CIDSet", "/CharSet"):
+            if key in descriptor:
+                del descriptor[key]
+    elif names is not None and "/CharSet" in descriptor:
+        descriptor.CharSet = pikepdf.String("".join(f"/{name}" for name in names))
+
+
+def _cut(fonts: list[Any], data: bytes, uses: Uses) -> tuple[bytes | None, list[str] | None]:
+    """Return a program with only what some fonts show, and the names of its glyphs; none where it cannot be cut."""
+    glyphs, codes, names = set[int](), set[int](), dict[str, set[int]]()
+    try:
+        for font in fonts:
+            used = uses.get(font.objgen, set())
+            if "/DescendantFonts" in font:
+                glyphs |= _glyphs(font, used)
+                continue
+            called = {code: name for code, name in _font_arrays.names(font.get("/Encoding")).items() if code in used}
+            codes |= used - set(called)
+            for code, name in called.items():
+                names.setdefault(name, set()).add(code)
+        if "/FontFile2" in _descriptor(fonts[0]):
+            # Names that are given to codes of a TrueType font are passed over by some readers.
+            return _truetype.cut(
+                data,
+                glyphs=glyphs,
+                codes=codes.union(*names.values()),
+                names=set(names),
+                by_number=all(map(_is_numbered, fonts)),
+            ), None
+        return _cff.cut(data, cids=glyphs, codes=codes, names=names)
+    except (_truetype.Unreadable, _cff.Unreadable):
+        return None, None  # a font that cannot be read is no font to be cut
+
+
+def _bare(fonts: list[Any], data: bytes) -> bytes | None:
+    """Return a program with all its glyphs, but without what is not read; None where it cannot be told what that is."""
+    try:
+        if "/FontFile2" in _descriptor(fonts[0]):
+            return _truetype.bare(data, by_number=all(map(_is_numbered, fonts)))
+        kind = str(_program(fonts[0]).get("/Subtype"))
+        return _cff.bare(data) if kind in ("/Type1C", "/CIDFontType0C") else None
+    except (_truetype.Unreadable, _cff.Unreadable):
+        return None
+
+
+def _is_numbered(font: Any) -> bool:
+    """Return whether a font's glyphs are found in its program by number: codes are CIDs, and those are mapped."""
+    return "/DescendantFonts" in font and _font_uses.width(font) == 2
 
 
 def _is_plain(font: Any) -> bool:
+    """Return whether it is understood how a font's codes become glyphs."""
     import pikepdf
 
-    encoding, compact = font.get("/Encoding"), _descriptor(font).get("/FontFile3")
+    compact = _descriptor(font).get("/FontFile3")
     kind = str(font.get("/Subtype")), "" if compact is None else str(compact.get("/Subtype"))
     if "/DescendantFonts" not in font:
-        named = encoding is None or isinstance(encoding, pikepdf.Name)
-        return kind == ("/Type1", "/Type1C") or (kind == ("/TrueType", "") and named)
-    inner, identity = font.DescendantFonts[0], pikepdf.Name.Identity
-    kind = str(inner.get("/Subtype")), kind[1]
-    numbered = compact is None and bool(inner.get("/CIDToGIDMap", identity) == identity)
-    return str(encoding) in ("/Identity-H", "/Identity-V") and (numbered or kind == ("/CIDFontType0", "/CIDFontType0C"))
-
-
-def _fonts_of(resources: Any) -> set[Key]:
-    import pikepdf
-
-    if not isinstance(resources, pikepdf.Dictionary):
-        return set()
-    fonts: Any = resources.get("/Font", {})
-    return {font.objgen for font in fonts.values()}
-
-
-def _contents(pdf: "pikepdf.Pdf") -> Iterable[tuple[Any, Any]]:
-    """Yield every content stream with its resources: pages', and those of all objects that have some."""
-    import pikepdf
-
-    for page in pdf.pages:
-        contents = page.obj.get("/Contents")
-        if contents is not None:
-            yield contents, page.obj.get("/Resources")
-    for thing in pdf.objects:
-        if isinstance(thing, pikepdf.Stream) and (
-            thing.get("/Subtype") == pikepdf.Name.Form or thing.get("/PatternType") == 1
-        ):
-            # A form without resources of its own takes the page's, whichever page that is.
-            if "/Resources" not in thing:
-                raise _Unsure
-            yield thing, thing.Resources
-        elif isinstance(thing, pikepdf.Dictionary) and thing.get("/Subtype") == pikepdf.Name.Type3:
-            _check_drawn(thing)
-
-
-def _check_drawn(font: Any) -> None:
-    """Raise where letters that are drawings may be written in other fonts."""
-    if "/Resources" not in font or "/Font" in font.Resources:
-        raise _Unsure
-
-
-def _read(pdf: "pikepdf.Pdf", content: Any, resources: Any, uses: dict[Key, set[int]]) -> None:
-    """Note which codes a content stream shows in which font."""
-    fonts: Any = resources.get("/Font", {}) if resources is not None else {}
-    states: Any = resources.get("/ExtGState", {}) if resources is not None else {}
-    composite = {font.objgen for font in fonts.values() if "/DescendantFonts" in font}
-    current: Key | None = None
-    stack: list[Key | None] = []
-    for instruction in _content.instructions(pdf, _content.joined(content), _OPERATORS):
-        operator, operands = str(instruction.operator), list(instruction.operands)
-        if operator == "q":
-            stack.append(current)
-        elif operator == "Q":
-            current = stack.pop() if stack else None
-        elif operator == "Tf":
-            font = fonts.get(str(operands[0]))
-            current = font.objgen if font is not None else None
-        elif operator == "gs" and "/Font" in states.get(str(operands[0]), {}):
-            raise _Unsure
-        elif operator in _SHOWS and current in uses and current is not None:
-            uses[current].update(_codes(operands[-1], 2 if current in composite else 1))
-
-
-def _codes(shown: Any, width: int) -> set[int]:
-    import pikepdf
-
-    found = set[int]()
-    for piece in shown if isinstance(shown, pikepdf.Array) else [shown]:
-        if isinstance(piece, pikepdf.String):
-            data = bytes(piece)
-            found.update(int.from_bytes(data[at : at + width], "big") for at in range(0, len(data), width))
-    return found
-
-
-def _cut_truetype(program: Any, glyphs: set[int], codes: set[int]) -> int:
-    """Put a font with only some glyphs in the place of a whole one; return the bytes saved.
-
-    Args:
-        program: The font file's stream.
-        glyphs: Numbers of glyphs to be kept.
-        codes: Codes whose glyphs are to be kept, however a reader finds them.
-    """
-    import pikepdf
-    from fontTools.ttLib import TTFont, TTLibError
-
-    data = _filters.decoded(program, _MAX_FONT_BYTES) if _filters.is_plain(_filters.chain(program)) else None
-    if data is None or data[:4] not in (b"\0\1\0\0", b"true"):
-        return 0
-    try:
-        whole = TTFont(io.BytesIO(data), lazy=True)
-        names = {name for found in _found(whole, codes) for name in found if name is not None}
-        kept = {glyph for glyph in glyphs if glyph < whole["maxp"].numGlyphs} | {
-            whole.getGlyphID(name) for name in names
-        }
-        smaller = _subset(data, kept)
-        if not _same_glyphs(whole, TTFont(io.BytesIO(smaller), lazy=True), kept, codes):
-            return 0
-    except (TTLibError, KeyError, ValueError, AssertionError, AttributeError, IndexError, struct.error):
-        return 0  # a font that cannot be read is no font to be cut
-    before, made = len(program.read_raw_bytes()), _filters.deflate(smaller)
-    if len(made) >= before:
-        return 0
-    program.write(made, filter=pikepdf.Name.FlateDecode)
-    program.Length1 = len(smaller)
-    return before - len(made)
-
-
-def _subset(data: bytes, glyphs: set[int]) -> bytes:
-    from fontTools import subset as fonttools
-    from fontTools.ttLib import TTFont
-
-    options = fonttools.Options(
-        retain_gids=True, notdef_outline=True, hinting=True, glyph_names=True, legacy_cmap=True, symbol_cmap=True,
-        drop_tables=list(_DROPPED), layout_features=[], passthrough_tables=True, recalc_bounds=False,
-        recalc_timestamp=False,
-    )  # fmt: skip
-    font = TTFont(io.BytesIO(data), lazy=True, recalcTimestamp=False, recalcBBoxes=False)
-    cutter = fonttools.Subsetter(options)
-    cutter.populate(gids=sorted(glyphs))
-    maps = copy.deepcopy(font["cmap"]) if "cmap" in font else None
-    names = {font.getGlyphName(glyph) for glyph in glyphs}
-    cutter.subset(font)
-    if maps is not None:  # fontTools leaves out the tables of old systems, which PDF readers look into
-        for table in maps.tables:
-            table.cmap = {code: name for code, name in table.cmap.items() if name in names}
-        font["cmap"] = maps
-    target = io.BytesIO()
-    font.save(target, reorderTables=False)
-    return target.getvalue()
-
-
-def _found(font: Any, codes: set[int]) -> list[tuple[str | None, ...]]:
-    """Return the glyphs each code may stand for: by every table a reader may look into, under every usual encoding."""
-    tables = [table.cmap for table in font["cmap"].tables] if "cmap" in font else []
-    names = set(font.getGlyphOrder())
-    found = []
-    for code in sorted(codes):
-        letters = {bytes([code]).decode(encoding, "ignore") for encoding in ("cp1252", "mac_roman", "latin-1")} - {""}
-        points = [code, *(base + code for base in _SYMBOL_BASES), *sorted(ord(letter) for letter in letters)]
-        called = sorted(name for name in (_glyph_name(letter) for letter in letters) if name in names)
-        found.append((*(table.get(point) for table in tables for point in points), *called))
-    return found
-
-
-def _glyph_name(letter: str) -> str:
-    from fontTools.agl import UV2AGL
-
-    return str(UV2AGL.get(ord(letter), ""))
-
-
-def _same_glyphs(whole: Any, smaller: Any, kept: set[int], codes: set[int]) -> bool:
-    """Return whether all that is used is found under the same numbers, with the same outlines and widths."""
-    if whole["maxp"].numGlyphs < smaller["maxp"].numGlyphs:
+        return kind in (("/Type1", "/Type1C"), ("/TrueType", ""))
+    inner = font.DescendantFonts[0]
+    if not _is_numbered(font):
         return False
-    one, other = _found(whole, codes), _found(smaller, codes)
-    numbers = [[None if name is None else font.getGlyphID(name) for found in every for name in found]
-               for font, every in ((whole, one), (smaller, other))]  # fmt: skip
-    if numbers[0] != numbers[1]:
-        return False
-    for glyph in kept:
-        names = whole.getGlyphName(glyph), smaller.getGlyphName(glyph)
-        if whole["hmtx"][names[0]] != smaller["hmtx"][names[1]]:
-            return False
-        outlines = whole["glyf"][names[0]], smaller["glyf"][names[1]]
-        if outlines[0].getCoordinates(whole["glyf"]) != outlines[1].getCoordinates(smaller["glyf"]):
-            return False
-    return True
+    if compact is None:
+        mapped = inner.get("/CIDToGIDMap", pikepdf.Name.Identity)
+        return mapped == pikepdf.Name.Identity or isinstance(mapped, pikepdf.Stream)
+    return (str(inner.get("/Subtype")), kind[1]) == ("/CIDFontType0", "/CIDFontType0C")
+
+
+def _glyphs(font: Any, used: set[int]) -> set[int]:
+    """Return the numbers of glyphs that codes stand for in a composite font which maps them; else the codes."""
+    import pikepdf
+
+    mapped = font.DescendantFonts[0].get("/CIDToGIDMap") if "/DescendantFonts" in font else None
+    if not isinstance(mapped, pikepdf.Stream):
+        return used
+    data = _filters.decoded(mapped, 2 * _CODES)
+    if data is None:
+        raise _truetype.Unreadable
+    return {int.from_bytes(data[2 * code : 2 * code + 2], "big") for code in used}
+
+
+def _pack_maps(pdf: "pikepdf.Pdf", kept: set[Key], uses: Uses) -> int:
+    """Leave only what is used in the maps from CIDs to glyphs; return the bytes saved."""
+    import pikepdf
+
+    found = dict[Key, list[Any]]()
+    for font in pdf.objects:
+        if isinstance(font, pikepdf.Dictionary) and "/DescendantFonts" in font:
+            mapped = font.DescendantFonts[0].get("/CIDToGIDMap")
+            if isinstance(mapped, pikepdf.Stream):
+                found.setdefault(mapped.objgen, []).append(font)
+    saved = 0
+    for fonts in found.values():
+        if all(_is_numbered(font) and font.objgen not in kept for font in fonts):
+            saved += _pack_map(fonts, set[int]().union(*(uses.get(font.objgen, set()) for font in fonts)))
+    return saved
+
+
+def _pack_map(fonts: list[Any], used: set[int]) -> int:
+    import pikepdf
+
+    mapped = fonts[0].DescendantFonts[0].CIDToGIDMap
+    data = _filters.decoded(mapped, 2 * _CODES)
+    if data is None or not used:
+        return 0
+    numbers = {code: data[2 * code : 2 * code + 2].ljust(2, b"\0") for code in used}
+    before = len(mapped.read_raw_bytes())
+    if all(int.from_bytes(number, "big") == code for code, number in numbers.items()):
+        for font in fonts:
+            font.DescendantFonts[0].CIDToGIDMap = pikepdf.Name.Identity
+        return before
+    packed = _filters.deflate(b"".join(numbers.get(code, bytes(2)) for code in range(max(used) + 1)))
+    if len(packed) >= before:
+        return 0
+    mapped.write(packed, filter=pikepdf.Name.FlateDecode)
+    return before - len(packed)

@@ -71,6 +71,7 @@ class Report(Struct):
         saved: Bytes.
         kept_resolution: Why none was resampled, where one may have been.
         pages: Of each kind of change, one page that shows it, as far as it is known where pictures are painted.
+        packed: Pictures that are packed by Flate as tightly as it goes.
     """
 
     found: int = 0
@@ -80,6 +81,7 @@ class Report(Struct):
     saved: int = 0
     kept_resolution: str | None = None
     pages: dict[str, int] = field(default_factory=dict)
+    packed: set[Key] = field(default_factory=set)
 
 
 class _Space(Struct, frozen=True):
@@ -252,6 +254,7 @@ def _task(
         data, last = (data[:packed] if data is not None and len(data) >= packed else None), ("", {})
     if data is None:
         return None
+    grey, free = _is_grey_space(image), not tied and "/Decode" not in image
     lossy = wish.lossy and not tied and bits > 1 and _may_lose(image, space)
     return Task(
         data=data,
@@ -266,9 +269,10 @@ def _task(
         spared=wish.spared,
         quality=wish.quality if lossy else 0,
         may_be_grey=space.plain_rgb and wish.grey and "/SMask" not in image,
-        may_be_indexed=not tied and "/Decode" not in image,
+        may_be_indexed=free and image.objgen not in masks,
         may_be_wavelet=wish.wavelet and image.objgen not in masks,
-        bilevel=(stencil or _is_grey_space(image)) and width * height <= _MAX_JBIG2_PIXELS,
+        bilevel=(stencil or grey or free) and width * height <= _MAX_JBIG2_PIXELS,
+        is_plain_grey=grey and free,
     )
 
 
@@ -355,6 +359,8 @@ def _put(report: Report, image: Any, coded: Coded | None) -> bool:
         image.BitsPerComponent = coded.bits
     image.write(coded.data, filter=pikepdf.Name(coded.filter), decode_parms=parms if coded.parms else None)
     report.coded.add(image.objgen)
+    if coded.filter == _filters.FLATE and not coded.parms:
+        report.packed.add(image.objgen)
     report.downsampled += shrunk
     report.saved += before - len(coded.data)
     return True
@@ -371,5 +377,5 @@ def _set_space(image: Any, coded: Coded) -> None:
         base = space[1] if was_indexed else space
         image.ColorSpace = base
         if coded.space == "indexed":
-            highest = len(coded.palette) // 3 - 1
+            highest = coded.colours - 1
             image.ColorSpace = pikepdf.Array([pikepdf.Name.Indexed, base, highest, pikepdf.String(coded.palette)])

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     Bits = npt.NDArray[np.uint8]
 
+FILTER = "/JBIG2Decode"
+
 _PAGE_INFORMATION, _IMMEDIATE_REGION = 48, 39
 _LOSSLESS_PAGE = 1
 _CLOSE = 0.08

@@ -60,6 +60,14 @@ def luma_of(picture: Any) -> "Pixels":
     return np.asarray(picture.convert("L"))
 
 
+def luma_of_jpeg(data: bytes) -> "Pixels":
+    """Return the luma of a JPEG that is grey, or has its colours as luma and two differences: as it is stored."""
+    import simplejpeg
+
+    luma: Pixels = simplejpeg.decode_jpeg(data, "GRAY", fastdct=False)[:, :, 0]
+    return luma
+
+
 def _whole_blocks(luma: "Pixels | Floats") -> "Floats":
     import numpy as np
 

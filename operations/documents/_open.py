@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -15,11 +16,15 @@ from mediamill.protocol.results import text
 if TYPE_CHECKING:
     import pikepdf
 
-MAX_OBJECTS = 600_000
-"""Objects of one document: each costs memory and time, a page's some 2 kB, whatever is in it."""
+MAX_OBJECTS = 2_000_000
+"""Objects of one document: each costs time."""
 
-MAX_VALUES = 6_000_000
-"""Values in the objects of one document: each takes 200 bytes or more once it is read."""
+MAX_MEMORY = 2 << 30
+"""What a document's objects may take once they are read: 1.4 million structure elements, or as many annotations."""
+
+_ATOM, _KEY, _ARRAY, _DICTIONARY, _OBJECT, _REFER = 100, 56, 235, 190, 330, 16
+"""Bytes that parsed values take, as measured: a number, name or string; what a name takes more that is a key; arrays
+and dictionaries by themselves; an object, and a reference to one."""
 
 MAX_XMP_BYTES = 1 << 22
 MAX_DECODED_BYTES = 512 << 20
@@ -92,31 +97,27 @@ def check_kind(opened: Blob) -> None:
         )
 
 
-def open_asking(opened: Blob, password: str | None, ctx: Context) -> tuple["pikepdf.Pdf", str, bool]:
+def open_asking(opened: Blob, password: str | None, ctx: Context) -> "Source":
     """Open a job's document, asking the host for its password where the job has none or a wrong one.
-
-    Returns:
-        The document, the password that opened it, empty where it needs none, and whether it had to be repaired.
 
     Raises:
         PasswordRequired: Nobody knew the password.
         CorruptInput: It cannot be read.
         LimitExceeded: It has more objects than can be dealt with.
     """
-    _check_size(opened.data)  # here alone: what is opened again has been looked at, or was made of it
+    memory = memory_bytes(opened.data)  # here alone: what is opened again has been looked at, or was made of it
+    ctx.reserve(memory)
     tried = password or ""
-    for _ in range(_ASKED_AT_MOST):
+    for left in reversed(range(_ASKED_AT_MOST + 1)):
         try:
             pdf, repaired = _opened(opened.data, tried)
+            break
         except PasswordRequired:
-            answer = ctx.ask(f"What is the password of {text(opened.name, 200)}?", "password")
+            answer = ctx.ask(f"What is the password of {text(opened.name, 200)}?", "password") if left else None
             if not isinstance(answer, str):
                 raise
             tried = answer
-        else:
-            return pdf, tried, repaired
-    pdf, repaired = _opened(opened.data, tried)
-    return pdf, tried, repaired
+    return Source(opened.data, tried, pdf, repaired=repaired, memory_bytes=memory)
 
 
 def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
@@ -133,6 +134,36 @@ def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
         LimitExceeded: It has more objects than can be dealt with.
     """
     return _opened(data, password)[0]
+
+
+class Source:
+    """A document's file, opened to be looked at, and again each time it is worked on: it is in memory once.
+
+    Attributes:
+        data: The file.
+        password: Opens it, empty where it needs none.
+        repaired: Whether it had to be repaired to be opened.
+        memory_bytes: What its objects take.
+    """
+
+    def __init__(self, data: bytes, password: str, pdf: "pikepdf.Pdf", *, repaired: bool, memory_bytes: int) -> None:
+        self.data, self.password = data, password
+        self.repaired, self.memory_bytes = repaired, memory_bytes
+        self._pdf: pikepdf.Pdf | None = pdf
+
+    @property
+    def pdf(self) -> "pikepdf.Pdf":
+        """The document, to be looked at; not after it has been taken."""
+        assert self._pdf is not None
+        return self._pdf
+
+    @contextmanager
+    def taken(self) -> Iterator["pikepdf.Pdf"]:
+        """Hand out the document, as it came, to be changed; nobody may hold on to it."""
+        pdf = open_pdf(self.data, self.password) if self._pdf is None else self._pdf
+        self._pdf = None
+        with pdf:
+            yield pdf
 
 
 def _opened(data: bytes, password: str) -> tuple["pikepdf.Pdf", bool]:
@@ -178,31 +209,52 @@ def _limit_decoding(most: int) -> None:
     )  # fmt: skip
 
 
-def _check_size(data: bytes) -> None:
-    """Refuse a file of which it can be seen, before it is opened, that there is too much in it.
+def memory_bytes(data: bytes) -> int:
+    """Return about how much memory a document's objects take once they are read, a third more at most.
 
     Object streams that are encrypted, or packed otherwise than by Flate, are not looked into.
+
+    Raises:
+        LimitExceeded: It is more than can be dealt with.
     """
-    values = 0
-    if _blanks(data) > MAX_VALUES:
-        outside = _without_streams(data)
-        _check_count("objects", outside.count(b" obj"), MAX_OBJECTS)
-        values = _values(outside)
+    found = 0
+    if _roughly(data) > MAX_MEMORY // 8:
+        found = _taken(_without_streams(data))
     for objects in _object_streams(data):
-        values += _values(objects)
-        if values > MAX_VALUES:
+        found += _taken(objects)
+        if found > MAX_MEMORY:
             break
-    _check_count("values in its objects", values, MAX_VALUES)
+    if found > MAX_MEMORY:
+        raise LimitExceeded(
+            f"The objects in the PDF would take more than {MAX_MEMORY >> 20} MiB of memory.",
+            field="input",
+            received=found,
+            expected=f"at most {MAX_MEMORY} bytes",
+        )
+    return found
 
 
-def _blanks(data: bytes) -> int:
-    return data.count(b" ") + data.count(b"\n") + data.count(b"/")
+def _roughly(text: bytes) -> int:
+    """Return what objects take at most, by the bytes that part values."""
+    atoms = sum(map(text.count, (b" ", b"\n", b"\r", b"\t", b"/", b"(", b"<")))
+    return _ATOM * atoms + _KEY * text.count(b"/") + _ARRAY * text.count(b"[") + _OBJECT * text.count(b" obj")
 
 
-def _values(objects: bytes) -> int:
-    """Return about how many values stand in objects; exactly where there may be many."""
-    about = _blanks(objects)
-    return about if about < MAX_VALUES // 8 else sum(1 for _ in _VALUE.finditer(objects))
+def _taken(text: bytes) -> int:
+    """Return what objects take: roughly, or counted one by one where that may be much."""
+    roughly = _roughly(text)
+    if roughly <= MAX_MEMORY // 8:
+        return roughly
+    objects, references, dictionaries = text.count(b" obj"), text.count(b" R"), text.count(b"<<")
+    atoms = sum(1 for _ in _VALUE.finditer(text)) - 7 * objects - 3 * references - 2 * dictionaries
+    return (
+        _ATOM * max(0, atoms)
+        + _KEY * text.count(b"/")
+        + _ARRAY * text.count(b"[")
+        + _DICTIONARY * dictionaries
+        + _OBJECT * objects
+        + _REFER * references
+    )
 
 
 def _object_streams(data: bytes) -> Iterator[bytes]:
@@ -245,14 +297,9 @@ def _check_count(what: str, count: int, most: int) -> None:
         )
 
 
-def look(pdf: "pikepdf.Pdf", data: bytes, *, repaired: bool = False) -> DocumentFacts:
-    """Return what an opened document is.
-
-    Args:
-        pdf: The document.
-        data: The file it was opened from.
-        repaired: Whether it had to be repaired to be opened.
-    """
+def look(source: Source) -> DocumentFacts:
+    """Return what a document is that has not been taken yet."""
+    pdf, data, repaired = source.pdf, source.data, source.repaired
     root = pdf.Root
     form: Any = root.get("/AcroForm")
     notes: Any = pdf.trailer.get("/Info")

@@ -6,12 +6,13 @@ Only what may be so is decoded: pictures that are described alike, and those pac
 import hashlib
 import io
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _dedupe, _filters
 from mediamill.operations.documents._colours import COMPONENTS
+from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,9 @@ _TIGHT = 50
 """How many times smaller than its samples a picture is packed that may be of one colour."""
 
 _OPAQUE = 255
+
+_TOP = 16
+"""Rows by which pictures are told apart before all of them is decoded: what a JPEG codes at a time."""
 
 
 def simplify(pdf: "pikepdf.Pdf", gone: set[Key], max_pixels: int, check: Callable[[], None], *, exactly: bool) -> int:
@@ -83,7 +87,10 @@ def _equal(group: list[Any], check: Callable[[], None]) -> dict[Key, Any]:
     """Return those of pictures described alike that another one, which is smaller, can stand for."""
     first: dict[bytes, Any] = {}
     found: dict[Key, Any] = {}
-    for picture in sorted(group, key=lambda one: len(one.read_raw_bytes())):
+    tops = [(_top(picture), picture) for picture in group]
+    counts = Counter(top for top, _ in tops)
+    doubtful = [picture for top, picture in tops if counts[top] > 1 or None in counts]
+    for picture in sorted(doubtful, key=lambda one: len(one.read_raw_bytes())):
         check()
         if not _dedupe.may_merge(picture):
             continue
@@ -94,6 +101,23 @@ def _equal(group: list[Any], check: Callable[[], None]) -> dict[Key, Any]:
         if original is not picture:
             found[picture.objgen] = original
     return found
+
+
+def _top(picture: Any) -> bytes | None:
+    """Return the first rows of a JPEG, which tell nearly all pages of a scan apart; None where they are not had alone.
+
+    Of a sequential JPEG no more than these is decoded. Another decoder than the one that tells in the end reads them:
+    two pictures it sees differently in these rows are taken to differ.
+    """
+    filters, height = _filters.chain(picture), int(picture.Height)
+    if len(filters) != 1 or filters[0][0] != _filters.DCT:
+        return None
+    library = vips(1)
+    try:
+        image = library.Image.jpegload_buffer(picture.read_raw_bytes(), access="sequential", fail_on="error")
+        return bytes(image.crop(0, 0, image.width, min(height, image.height, _TOP)).write_to_memory())
+    except library.Error:
+        return None
 
 
 def _samples(picture: Any) -> bytes | None:

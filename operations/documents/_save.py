@@ -3,6 +3,8 @@
 import io
 from typing import TYPE_CHECKING, Literal
 
+from mediamill.operations.documents._write import tightened
+
 if TYPE_CHECKING:
     import pikepdf
 
@@ -16,13 +18,14 @@ def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False,
 
     Encryption is carried over as it was, with its passwords and permissions. The file's identifier is made from its
     contents, so that the same work gives the same bytes; only an encrypted file has to differ each time, because its
-    cipher starts from random bytes. PDF/A-1 knows no object streams, so such documents get none.
+    cipher starts from random bytes. PDF/A-1 knows no object streams, so such documents get none. What is neither that,
+    nor encrypted, nor laid out for the web is then written more tightly than qpdf does it.
 
     Args:
         pdf: The document.
         facts: What it is.
         linearize: Whether its first page is to be shown before the rest has arrived.
-        pack: Whether streams without a filter get one.
+        pack: Whether streams without a filter get one, and objects are moved to where they take least.
 
     Raises:
         pikepdf.PdfError: It cannot be written.
@@ -43,4 +46,7 @@ def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False,
         deterministic_id=not facts.encrypted,
         fix_metadata_version=False,
     )
-    return target.getvalue()
+    made = target.getvalue()
+    if old or linearize or facts.encrypted or not pack:
+        return made
+    return tightened(made, lines=facts.pdfa is not None)

@@ -53,7 +53,7 @@ def _compact(font: Type1) -> bytes:
     codes = None if font.encoding is None else {
         code: name for code, name in enumerate(_encoding(font)) if name != ".notdef"
     }  # fmt: skip
-    return _cff_write.write(_cff_write.Font(font.name, strings, codes, font.matrix, font.box, private))
+    return _cff_write.write(_cff_write.Font(_cff.untagged(font.name), strings, codes, font.matrix, font.box, private))
 
 
 def _encoding(font: Type1) -> list[str]:

@@ -95,28 +95,44 @@ def compare(
     vips(1)
 
     try:
-        with open_pdf(before, password) as one, open_pdf(after, password) as other:
-            if len(one.pages) != len(other.pages):
-                return Verdict(f"it has {len(other.pages)} pages instead of {len(one.pages)}")
-            if mode == "off":
-                return Verdict(None)
-            numbers, costs = _numbers(len(one.pages), mode, changed), Costs()
-            for number in numbers:
-                check()
-                if costs.too_much(one.pages[number]):
-                    return Verdict(f"page {number + 1} asks too much of whoever renders it")
+        told = _looked_into(before, after, password, mode, changed, check)
     except MediaError as error:
         return Verdict(f"it does not open again: {error.message}")
+    if isinstance(told, str):
+        return Verdict(told)
+    if not told:
+        return Verdict(None)
     try:
         with (
             closing(pypdfium2.PdfDocument(before, password=password or None)) as one,
             closing(pypdfium2.PdfDocument(after, password=password or None)) as other,
         ):
             return _compare_pages(
-                one, other, [at for at in numbers if at < len(one)], tolerance, check, _greys if grey else _render
+                one, other, [at for at in told if at < len(one)], tolerance, check, _greys if grey else _render
             )
     except pypdfium2.PdfiumError as error:
         return Verdict(f"it cannot be rendered: {error}")
+
+
+def _looked_into(
+    before: bytes, after: bytes, password: str, mode: Mode, changed: Collection[int], check: Callable[[], None]
+) -> list[int] | str:
+    """Return the pages to be rendered, or why one document cannot stand for the other, or none of them be rendered.
+
+    They are opened one after the other and left to nobody: each takes memory.
+    """
+    with open_pdf(after, password) as pdf:
+        pages = len(pdf.pages)
+    del pdf
+    with open_pdf(before, password) as pdf:
+        if len(pdf.pages) != pages:
+            return f"it has {pages} pages instead of {len(pdf.pages)}"
+        numbers, costs = _numbers(pages, mode, changed) if mode != "off" else [], Costs()
+        for number in numbers:
+            check()
+            if costs.too_much(pdf.pages[number]):
+                return f"page {number + 1} asks too much of whoever renders it"
+    return numbers
 
 
 def _compare_pages(

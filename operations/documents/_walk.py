@@ -18,6 +18,7 @@ Key = tuple[int, int]
 Matrix = tuple[float, float, float, float, float, float]
 
 _OPERATORS = "q Q cm Do gs scn SCN"
+_PAINTING = (b"Do", b"gs", b"scn", b"SCN")
 _IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _VERY_LARGE: Matrix = (1e6, 0.0, 0.0, 1e6, 0.0, 0.0)
 _DEEPEST = 24
@@ -68,6 +69,7 @@ class Walk:
         self._steps = 0
         self._open: set[Key] = set()
         self._done: set[tuple[Key, tuple[float, ...]]] = set()
+        self._painting: dict[Key, bool] = {}
         self._pdf: Any = None
 
     def document(self, pdf: "pikepdf.Pdf") -> None:
@@ -134,10 +136,12 @@ class Walk:
     def _content(self, content: Any, resources: Any, base: Matrix, depth: int) -> None:
         import pikepdf
 
-        if content is None or resources is None:
+        if content is None or resources is None or not self._may_paint(resources):
             return
         self._check()
         data = _content.joined(content)
+        if not any(operator in data for operator in _PAINTING):
+            return
         self._step(1 + len(data) // _BYTES_PER_STEP)
         stack, matrix = [], base
         for instruction in _content.instructions(self._pdf, data, _OPERATORS):
@@ -151,6 +155,18 @@ class Walk:
                 matrix = _times(_numbers(operands), matrix)
             elif operands and isinstance(operands[-1], pikepdf.Name):
                 self._paint(name, str(operands[-1]), resources, matrix, base, depth)
+
+    def _may_paint(self, resources: Any) -> bool:
+        """Return whether there is anything in resources that is, or may lead to, a picture."""
+        key = resources.objgen if resources.is_indirect else None
+        if key is None or key not in self._painting:
+            found = any(len(resources.get(kind, ())) > 0 for kind in ("/XObject", "/Pattern")) or any(
+                "/SMask" in state for state in resources.get("/ExtGState", {}).values()
+            )
+            if key is None:
+                return found
+            self._painting[key] = found
+        return self._painting[key]
 
     def _step(self, count: int) -> None:
         self._steps += count

@@ -7,9 +7,11 @@ documents are verified by.
 
 import io
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents._likeness import BLOCK, Likeness, luma_of
+from mediamill.operations.documents import _layers
+from mediamill.operations.documents._likeness import BLOCK, Likeness, luma_of, luma_of_jpeg
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,13 +28,13 @@ _SMALLEST = 1 << 15
 _DENSE = 0.6
 """Bits per pixel from which a JPEG is so full of detail that nothing is to be gained."""
 
-_START, _LEAST, _TRIES = 0.72, 0.65, 3
-"""Parts of the JPEG's bytes; with less, faint detail goes that no mean over the picture tells of."""
+_LEAST, _COUNT, _START, _TRIES = 0.65, 8, 3, 3
+"""The least part of the JPEG's bytes, as with less faint detail goes that no mean over the picture tells of; how many
+sizes there are from that to the largest, where the search begins, and how many are looked at."""
 
+_STEP = (WORTH / _LEAST) ** (1 / (_COUNT - 1))
 _SLOPE = -0.6
 """How the logarithm of what is lost falls with that of the bytes, before two tries have told."""
-
-_NEAR = 0.04
 
 
 def smaller(pixels: "Pixels", jpeg: bytes) -> bytes | None:
@@ -49,62 +51,59 @@ def smaller(pixels: "Pixels", jpeg: bytes) -> bytes | None:
         return None
     picture = Image.fromarray(pixels if components == 3 else pixels[:, :, 0])
     likeness = Likeness(luma_of(picture))
-    with Image.open(io.BytesIO(jpeg)) as coded:
-        allowed = likeness.lost(luma_of(coded))
-    source = _with_soft_colours(picture) if components == 3 else picture
-    return _search(source, likeness, allowed, len(jpeg)) if min(allowed) > 0 else None
+    allowed = likeness.lost(luma_of_jpeg(jpeg))
+    if min(allowed) <= 0:
+        return None
+    coded_in = _layers.parted(_encoded(picture, len(jpeg)))
+
+    def excess(layers: int) -> float:
+        lost = likeness.lost(luma_of(_opened(coded_in.luma(layers))))
+        return max(one / most for one, most in zip(lost, allowed, strict=True))
+
+    layers = _least(excess)
+    found = coded_in.file(layers) if layers else None
+    return found if found is not None and len(found) <= WORTH * len(jpeg) else None
 
 
-def _search(source: Any, likeness: Likeness, allowed: tuple[float, float], jpeg_bytes: int) -> bytes | None:
-    """Return the smallest file found that loses no more than is allowed, in either measure."""
-    found: bytes | None = None
-    tried: list[tuple[float, float]] = []
-    smallest, size, largest = (part * jpeg_bytes for part in (_LEAST, _START, WORTH))
+def _least(excess: Callable[[int], float]) -> int:
+    """Return how many layers lose no more than may be, the fewest found; 0 where even all of them do."""
+    below, above = 0, _COUNT + 1
+    layers = _START
+    tried: list[tuple[int, float]] = []
     for _ in range(_TRIES):
-        data = _encoded(source, size)
-        lost = max(one / most for one, most in zip(likeness.lost(luma_of(_opened(data))), allowed, strict=True))
-        if lost <= 1 and (found is None or len(data) < len(found)):
-            found = data
-        near = tried and 1 - _NEAR <= lost <= 1  # the first try may lie where nothing is lost with many fewer bytes
-        if near or lost <= 0 or (found is None and size >= largest) or (lost <= 1 and size <= smallest):
+        tried.append((layers, math.log(max(excess(layers), 1e-6))))
+        if tried[-1][1] <= 0:
+            above = layers
+        else:
+            below = layers
+        if above - below <= 1:
             break
-        tried.append((math.log(len(data)), math.log(lost)))
-        size = math.exp(_next(tried, math.log(1 - _NEAR * 0.6)))
-        size = max(smallest, min(largest, size))
-    return found if found is not None and len(found) <= largest else None
+        layers = max(below + 1, min(above - 1, math.ceil(layers - tried[-1][1] / _slope(tried))))
+    return above if above <= _COUNT else 0
 
 
-def _next(tried: list[tuple[float, float]], wanted: float) -> float:
-    """Return where a straight line loses what is wanted, in logarithms: through the tries on both sides of it."""
-    near = min(tried, key=lambda one: abs(one[1] - wanted))
-    over = [one for one in tried if (one[1] > wanted) != (near[1] > wanted)] or [one for one in tried if one != near]
-    slope = _SLOPE
-    if over:
-        other = min(over, key=lambda one: abs(one[1] - wanted))
-        slope = min(-0.1, (near[1] - other[1]) / (near[0] - other[0])) if near[0] != other[0] else _SLOPE
-    return near[0] + max(-1.0, min(1.0, (wanted - near[1]) / slope))
+def _slope(tried: list[tuple[int, float]]) -> float:
+    """Return how the logarithm of what is lost falls with each layer."""
+    if len(tried) == 1:
+        return _SLOPE * math.log(_STEP)
+    (one, lost), (other, less) = tried[-2:]
+    return min(-0.01, (less - lost) / (other - one))
 
 
-def _encoded(picture: Any, size: float) -> bytes:
+def _encoded(picture: Any, jpeg_bytes: int) -> bytes:
+    """Code a picture in layers, each of which brings it to a size: coding takes as long as for one of them."""
     raw = picture.width * picture.height * len(picture.getbands())
+    sizes = [_LEAST * jpeg_bytes * _STEP**layer for layer in range(_COUNT)]
     target = io.BytesIO()
+    target.name = "picture.jp2"  # so that Pillow loads this format alone, not all it knows
     picture.save(
-        target, "JPEG2000", quality_mode="rates", quality_layers=[max(1.0, raw / size)], irreversible=True,
-        mct=int(len(picture.getbands()) == 3),
+        target, quality_mode="rates", quality_layers=[max(1.0, raw / size) for size in sizes], irreversible=True,
+        mct=int(len(picture.getbands()) == 3), progression="LRCP", plt=True,
     )  # fmt: skip
     return target.getvalue()
 
 
 def _opened(data: bytes) -> Any:
-    from PIL import Image
+    from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
-    return Image.open(io.BytesIO(data), formats=["JPEG2000"])
-
-
-def _with_soft_colours(picture: Any) -> Any:
-    """Return a picture whose colours have half the resolution, as in a JPEG: what is not there costs nothing."""
-    from PIL import Image
-
-    luma, *colours = picture.convert("YCbCr").split()
-    soft = [plane.reduce(2).resize(picture.size, Image.Resampling.BICUBIC) for plane in colours]
-    return Image.merge("YCbCr", (luma, *soft)).convert("RGB")
+    return Jpeg2KImageFile(io.BytesIO(data))

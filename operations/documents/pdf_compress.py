@@ -107,11 +107,10 @@ def run(params: Params, ctx: Context) -> Metadata:
     opened = ctx.read(params.input)
     what = _plan(params, opened)
     ctx.reserve(what.memory_bytes)
-    pdf, password, repaired = open_asking(opened, params.password, ctx)
-    with pdf:
-        ctx.reserve(what.memory_bytes + _images.memory_bytes(pdf, ctx.limits, ctx.threads))
-        facts = look(pdf, opened.data, repaired=repaired)
-        made = _compress.compress(pdf, facts, opened.data, password, _settings(params), ctx)
+    source = open_asking(opened, params.password, ctx)
+    pictures = _images.memory_bytes(source.pdf, ctx.limits, ctx.threads)
+    ctx.reserve(what.memory_bytes + source.memory_bytes + pictures)
+    made = _compress.compress(source, look(source), _settings(params), ctx)
     for target in ctx.claim(what):
         ctx.write(target, made.data)
     return made.metadata

@@ -48,6 +48,12 @@ def player(page: Callable[..., chromium.Page], site: chromium.Site) -> Callable[
     return lambda name: players.Player(page(), site, name)
 
 
+@pytest.fixture
+def track(page: Callable[..., chromium.Page], site: chromium.Site) -> Callable[[str], players.Track]:
+    """Return a function that opens a sound of the test's own folder in a page of its own."""
+    return lambda name: players.Track(page(), site, name)
+
+
 @pytest.fixture(scope="session")
 def seen() -> Callable[[bytes], Any]:
     """Return a function that reads a screenshot: RGB, floats 0..255."""

@@ -1,4 +1,4 @@
-"""A film in a page: what the browser's own player shows of it, frame by frame, and lets be heard.
+"""A film or a sound in a page: what the browser's own player shows of it, frame by frame, and lets be heard.
 
 A frame counts as shown once the player gives it with its time; waits are for that, never for a while.
 """
@@ -36,6 +36,18 @@ const shown = async (time, length, patience) => {
     const at = frame === null ? null : frame.timestamp / 1e6
     frame?.close()
     return [at, Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data)]
+}
+const listen = async (url) => {
+    const ready = next('canplay')
+    film.src = url
+    await ready
+    return [film.videoWidth, film.duration]
+}
+const skip = async (time) => {
+    const there = next('seeked')
+    film.currentTime = time
+    await there
+    return film.currentTime
 }
 const load = async (url) => {
     const ready = next('loadeddata')
@@ -111,3 +123,37 @@ class Player:
 
     def _pixels(self, values: list[int]) -> Pixels:
         return np.array(values, float).reshape(self.size[1], self.size[0], 4)[..., :3]
+
+
+class Track:
+    """A sound without pictures, opened in a page of its own.
+
+    Args:
+        page: An empty page.
+        site: Where the sound is served.
+        name: Its path there.
+
+    Attributes:
+        page: The page.
+        duration: Seconds.
+    """
+
+    def __init__(self, page: chromium.Page, site: chromium.Site, name: str) -> None:
+        self.page = page
+        self._name = name
+        page.open(site.page("player.html", f"<script>{_SCRIPT}</script>"))
+        width, self.duration = page.evaluate(f"listen({name!r})")
+        assert width == 0
+
+    def skip(self, time: float) -> float:
+        """Go to a time; return where the player then is."""
+        return float(self.page.evaluate(f"skip({time})"))
+
+    def play(self) -> tuple[float, int]:
+        """Play from the start to the end; return the time it ended at, and how many bytes of sound were decoded."""
+        ended, _, sound = self.page.evaluate("play()")
+        return ended, sound
+
+    def sound(self) -> npt.NDArray[np.float64]:
+        """Return the first channel as the browser decodes it, at 48 kHz."""
+        return np.array(self.page.evaluate(f"sound({self._name!r})"))

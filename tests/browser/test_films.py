@@ -39,6 +39,7 @@ def test_a_film_plays(done, sample, tmp_path, player, distance, codec, suffix):
     ("odd.webm", (160, 120)), ("uneven.mp4", (160, 120)), ("edited.mp4", (160, 120)), ("wrapping.ts", (160, 120)),
     ("fragmented.mp4", (160, 120)), ("captions.mkv", (160, 120)), ("cover.mp4", (160, 120)),
     ("surround.mp4", (160, 120)), ("late-picture.mp4", (160, 120)), ("one-frame.mp4", (160, 120)),
+    ("film.mpg", (160, 120)), ("film.wmv", (160, 120)), ("film.ogv", (160, 120)), ("film.3gp", (176, 144)),
 ])  # fmt: skip
 def test_hard_films_play(done, sample, tmp_path, player, name, size):
     result = done("video_transcode", input=sample(name), output=tmp_path / "a.mp4", skip_if_larger=False)

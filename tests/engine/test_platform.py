@@ -172,6 +172,14 @@ def test_a_limited_process_gets_no_more_memory_and_leaves_no_core() -> None:
     assert done.stdout.split() == [str(1 << 29), "0", "full"]
 
 
+def test_a_process_of_one_job_starts_no_threads_for_linear_algebra() -> None:
+    code = "from mediamill.engine import platform; platform.stay_small(); import numpy, os; print(platform.threads())"
+    code = code.replace("platform.threads()", "len(os.listdir('/proc/self/task'))" if platform.LINUX else "1")
+    environment = {key: value for key, value in os.environ.items() if key not in platform.QUIET_LIBRARIES}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["1"]
+
+
 def test_a_process_whose_parent_is_another_ends_at_once() -> None:
     code = "from mediamill.engine import platform; platform.die_with_parent(1); print('alive')"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b""

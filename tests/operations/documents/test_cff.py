@@ -101,23 +101,21 @@ def test_fonts_without_subroutines_pack_better(sample):
     top.Private.Subrs = subroutines
     target = io.BytesIO()
     table.cff.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
-    made, kept = _cff.cut(target.getvalue(), cids=set(), codes=set(range(97, 110)), names=set())
+    made, kept = _cff.cut(target.getvalue(), cids=set(), codes=set(range(97, 110)), names={})
     assert len(kept) == 13
     assert not hasattr(font(made).Private, "Subrs")
-    alone = _cff.cut(data, cids=set(), codes=set(range(97, 110)), names=set())[0]
+    alone = _cff.cut(data, cids=set(), codes=set(range(97, 110)), names={})[0]
     assert len(made) <= len(alone) + 8
 
 
-@pytest.mark.parametrize("reach", ["form", "drawn letters", "wrong data"])
-def test_fonts_stay_whole_where_their_use_is_not_known(done, sample, tmp_path, reach):
+@pytest.mark.parametrize("reach", ["form", "wrong data"])
+def test_fonts_stay_what_they_are_where_they_are_not_to_be_touched(done, sample, tmp_path, reach):
     source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
     with pikepdf.open(sample("compact-named.pdf")) as pdf:
         fonts = pdf.pages[0].obj.Resources.Font
         if reach == "form":
             resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F=fonts.F))
             pdf.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array([]), DR=resources)
-        elif reach == "drawn letters":
-            fonts.T = pdf.make_indirect(pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type3))
         else:
             data = fonts.F.FontDescriptor.FontFile3.read_bytes()
             fonts.F.FontDescriptor.FontFile3.write(data[: len(data) // 2])
@@ -128,12 +126,48 @@ def test_fonts_stay_whole_where_their_use_is_not_known(done, sample, tmp_path, r
 
 def test_a_glyph_that_would_come_out_otherwise_is_noticed(sample, monkeypatch):
     data = program(sample("compact-named.pdf"))
-    whole, used = _cff._drawn, {"codes": {65}, "cids": set(), "names": set()}
+    whole, used = _cff._drawn, {"codes": {65}, "cids": set(), "names": {}}
     assert len(_cff.cut(data, **used)[0]) < len(data) / 3
     turns = iter(range(1000))
     monkeypatch.setattr(_cff, "_drawn", lambda font, name: (whole(font, name), next(turns)))
     with pytest.raises(_cff.Unreadable):
         _cff.cut(data, **used)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_a_font_says_about_itself_goes(done, sample, tmp_path, known):
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    with pikepdf.open(sample("compact-named.pdf")) as pdf:
+        stream = pdf.pages[0].obj.Resources.Font.F.FontDescriptor.FontFile3
+        table = _cff._table(stream.read_bytes())
+        table.cff.fontNames = ["ABCDEF+Sample"]
+        for key in ("Notice", "FullName", "FamilyName", "Weight", "version"):
+            setattr(table.cff[0], key, f"{key} 0123456789")
+        target = io.BytesIO()
+        table.cff.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
+        stream.write(target.getvalue())
+        if not known:
+            form = pdf.make_stream(b"BT (The) Tj ET", Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form)
+            form.BBox = pikepdf.Array([0, 0, 288, 216])
+            pdf.pages[0].obj.Resources.XObject = pikepdf.Dictionary(X=form)
+        pdf.save(source)
+    assert b"0123456789" in program(source)
+    done("pdf_compress", input=source, output=output, quality="lossless", verify="all")
+    made = program(output)
+    assert b"0123456789" not in made
+    assert b"ABCDEF+" not in made
+    assert b"Sample" in made
+    assert (outlined(made) == outlined(program(source))) != known
+    one, other = seen(source), seen(output)
+    assert np.array_equal(one[0], other[0])
+    assert one[1:] == other[1:]
+
+
+def test_a_code_with_a_name_needs_no_other_glyph(sample):
+    data = program(sample("compact-named.pdf"))
+    made = _cff.cut(data, cids=set(), codes=set(), names={"Q": {0, 65}})[1]
+    assert made == ["Q"]
+    assert "A" in _cff.cut(data, cids=set(), codes=set(), names={"nowhere": {65}})[1]
 
 
 def test_a_font_stays_whole_where_code_0_is_shown_and_not_read(sample):
@@ -142,6 +176,6 @@ def test_a_font_stays_whole_where_code_0_is_shown_and_not_read(sample):
     table.cff[0].Encoding[65] = ".notdef"
     target = io.BytesIO()
     table.cff.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
-    assert _cff.cut(target.getvalue(), cids=set(), codes={66}, names=set())[1] == ["B"]
+    assert _cff.cut(target.getvalue(), cids=set(), codes={66}, names={})[1] == ["B"]
     with pytest.raises(_cff.Unreadable):
-        _cff.cut(target.getvalue(), cids=set(), codes={0, 66}, names=set())
+        _cff.cut(target.getvalue(), cids=set(), codes={0, 66}, names={})

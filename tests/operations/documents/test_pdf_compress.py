@@ -337,6 +337,9 @@ class Told:
     def __init__(self, *answers):
         self.answers, self.questions = list(answers), []
 
+    def reserve(self, memory_bytes):
+        pass
+
     def ask(self, question, kind):
         self.questions.append((question, kind))
         return self.answers.pop(0) if self.answers else None
@@ -351,8 +354,8 @@ def test_the_host_is_asked_for_the_password(sample):
     data = sample("locked.pdf").read_bytes()
     opened = Blob(data=data, name="locked.pdf", path=None, kind=sniff(data))
     host = Told("wrong", "user")
-    pdf, password, _ = open_asking(opened, None, host)
-    assert (len(pdf.pages), password) == (1, "user")
+    source = open_asking(opened, None, host)
+    assert (len(source.pdf.pages), source.password) == (1, "user")
     assert [kind for _, kind in host.questions] == ["password", "password"]
     with pytest.raises(PasswordRequired):
         open_asking(opened, "wrong", Told())
@@ -525,3 +528,20 @@ def test_what_is_not_built_as_a_pdf_has_to_be_stays_as_it_was(done, sample, tmp_
     result = done("pdf_compress", input=source, output=output, **fields)
     assert "not built as a PDF has to be" in result.metadata["skipped"]
     assert output.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("blanks", [b"\n" + 30 * (b" " * 99 + b"\n"), b" " * 3000, b"\r\n\t" * 1000])
+@pytest.mark.parametrize("place", [b"</rdf:RDF>", b"<?xpacket end"], ids=["inside", "behind"])
+def test_blanks_of_xmp_go_wherever_a_program_put_them(done, sample, tmp_path, blanks, place):
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    with pikepdf.open(sample("report.pdf")) as pdf:
+        packet = pdf.Root.Metadata.read_bytes().replace(place, blanks + place)
+        pdf.Root.Metadata = pikepdf.Stream(pdf, packet, Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML)
+        pdf.save(source, compress_streams=False)
+        with pdf.open_metadata(set_pikepdf_as_editor=False) as told:
+            before = dict(told)
+    done("pdf_compress", input=source, output=output, quality="lossless")
+    with pikepdf.open(output) as pdf:
+        assert len(pdf.Root.Metadata.read_raw_bytes()) < len(packet) - 2900
+        with pdf.open_metadata(set_pikepdf_as_editor=False) as told:
+            assert dict(told) == before

@@ -179,7 +179,7 @@ def test_a_font_that_cannot_be_written_anew_is_not_cut(monkeypatch):
 
     monkeypatch.setattr(_cff, "opened", fail)
     with pytest.raises(_cff.Unreadable):
-        _cff.cut(b"", cids=set(), codes=set(), names=set())
+        _cff.cut(b"", cids=set(), codes=set(), names={})
 
 
 @pytest.mark.parametrize("name", ["bomb-font.pdf", "bomb-twice.pdf"])

@@ -1,9 +1,13 @@
+import io
 from contextlib import closing
 
 import numpy as np
 import pikepdf
 import pypdfium2
 import pytest
+from PIL import Image
+
+from mediamill.operations.documents import _pixels
 
 
 def rendered(path, dpi):
@@ -54,3 +58,36 @@ def test_one_colour_becomes_one_pixel(things, quality):
 def test_opaque_masks_go_where_pages_may_differ_by_a_trace(things):
     assert "/SMask" in things("lossless")[1]["/I8"]
     assert "/SMask" not in things("medium")[1]["/I8"]
+
+
+def jpegs(pictures):
+    """Return a document with JPEGs, described alike, and them."""
+    pdf = pikepdf.new()
+    for pixels, options in pictures:
+        data = io.BytesIO()
+        Image.fromarray(pixels).save(data, "JPEG", quality=80, **options)
+        height, width = pixels.shape[:2]
+        image = pikepdf.Stream(
+            pdf, data.getvalue(), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=width, Height=height,
+            BitsPerComponent=8, ColorSpace=pikepdf.Name.DeviceRGB, Filter=pikepdf.Name.DCTDecode,
+        )  # fmt: skip
+        pdf.add_blank_page(page_size=(72, 72))
+        page = pdf.pages[-1].obj
+        page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(I=image))
+        page.Contents = pikepdf.Stream(pdf, b"72 0 0 72 0 0 cm /I Do")
+    return pdf
+
+
+def test_jpegs_are_told_apart_by_their_first_rows_where_these_differ(monkeypatch):
+    random = np.random.default_rng(1)
+    one, other, third = (random.integers(0, 256, (64, 80, 3), np.uint8) for _ in range(3))
+    other[:32] = one[:32]  # the same at first
+    decoded = []
+    whole = _pixels._jpeg
+    monkeypatch.setattr(_pixels, "_jpeg", lambda data, *rest: decoded.append(data) or whole(data, *rest))
+    pdf = jpegs([(one, {}), (other, {}), (third, {}), (one, {"progressive": True})])
+    assert _pixels.simplify(pdf, set(), 1 << 20, lambda: None, exactly=True) == 1
+    numbers = [page.obj.Resources.XObject.I.objgen for page in pdf.pages]
+    assert numbers[0] == numbers[3]
+    assert len(set(numbers)) == 3
+    assert len(decoded) == 3

@@ -7,7 +7,7 @@ import pytest
 import pyvips
 from PIL import Image
 
-from mediamill.operations.documents import _verify, _wavelet
+from mediamill.operations.documents import _layers, _verify, _wavelet
 from mediamill.operations.documents._likeness import Likeness, luma_of
 
 SIDE = 384
@@ -72,6 +72,63 @@ def test_a_better_jpeg_asks_for_more_bytes():
 
 def test_pictures_full_of_detail_stay_jpegs():
     assert _wavelet.smaller(rough(), jpeg(rough())) is None
+
+
+def layered(pixels, sizes):
+    target = io.BytesIO()
+    rates = [pixels.size / size for size in sizes]
+    Image.fromarray(pixels.squeeze()).save(
+        target, "JPEG2000", quality_mode="rates", quality_layers=rates, irreversible=True, progression="LRCP", plt=True,
+        mct=int(pixels.shape[2] == 3),
+    )  # fmt: skip
+    return target.getvalue()
+
+
+def opened(data):
+    with Image.open(io.BytesIO(data)) as picture:
+        return np.asarray(picture), picture.mode
+
+
+@pytest.mark.parametrize("components", [1, 3])
+def test_layers_that_are_left_out_leave_a_picture_of_those_before(components):
+    pixels, sizes = np.ascontiguousarray(smooth()[:, :, :components]), [900, 1800, 6000]
+    whole = layered(pixels, sizes)
+    parts = _layers.parted(whole)
+    assert (parts.components, parts.count) == (components, len(sizes))
+    assert (opened(parts.file(3))[0] == opened(whole)[0]).all()
+    lost = []
+    for count, size in enumerate(sizes, 1):
+        data = parts.file(count)
+        assert len(data) == pytest.approx(size, rel=0.15)
+        assert data[: data.index(b"jp2c") - 4] == whole[: whole.index(b"jp2c") - 4]
+        lost.append(float(np.square(opened(data)[0].astype(float) - pixels.squeeze()).mean()))
+    assert lost == sorted(lost, reverse=True)
+    assert lost[0] > 1.1 * lost[-1]
+
+
+def test_the_luma_is_that_of_the_whole_picture():
+    parts = _layers.parted(layered(smooth(), [3000, 5000]))
+    for count in (1, 2):
+        alone, mode = opened(parts.luma(count))
+        together = luma_of(Image.fromarray(opened(parts.file(count))[0])).astype(int)
+        assert mode == "L"
+        assert np.abs(alone - together).max() <= 2
+
+
+def test_other_readers_show_what_was_coded(tmp_path):
+    parts = _layers.parted(layered(smooth(), [3000, 5000]))
+    with pikepdf.new() as pdf:
+        image = pikepdf.Stream(
+            pdf, parts.file(1), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=SIDE, Height=SIDE,
+            BitsPerComponent=8, ColorSpace=pikepdf.Name.DeviceRGB, Filter=pikepdf.Name.JPXDecode,
+        )  # fmt: skip
+        pdf.add_blank_page(page_size=(SIDE, SIDE))
+        page = pdf.pages[0].obj
+        page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(I=pdf.make_indirect(image)))
+        page.Contents = pdf.make_indirect(pikepdf.Stream(pdf, b"%d 0 0 %d 0 0 cm /I Do" % (SIDE, SIDE)))
+        pdf.save(tmp_path / "one.pdf")
+    shown = pypdfium2.PdfDocument(tmp_path / "one.pdf")[0].render().to_numpy()[:, :, 2::-1]
+    assert np.abs(shown.astype(int) - opened(parts.file(1))[0]).max() <= 1
 
 
 def test_small_pictures_stay_jpegs():

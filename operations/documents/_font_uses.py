@@ -1,0 +1,136 @@
+"""What each font of a document shows, read from its content streams.
+
+A page's content, forms, patterns, appearances of annotations and letters that are drawings are all read. Where some
+text may be shown in a font that cannot be told, nothing is: it could be any of them.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from mediamill.operations.documents import _content
+
+if TYPE_CHECKING:
+    import pikepdf
+
+Key = tuple[int, int]
+
+_OPERATORS = "q Q Tf Tj TJ ' \" gs"
+_SHOWS = ("Tj", "TJ", "'", '"')
+_IDENTITY = ("/Identity-H", "/Identity-V")
+
+_Noted = tuple[set[int], int]
+_UNKNOWN: _Noted = (set(), 0)
+"""A font that cannot be told: no text may be shown in it."""
+
+
+class Unsure(Exception):
+    """It cannot be told what fonts are used for."""
+
+
+def read(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> dict[Key, set[int]]:
+    """Return the codes that fonts show, by font; those that nothing refers to are not in it.
+
+    Fonts of codes of a varying length, or of a length that their encodings would have to be read for, are not either.
+
+    Args:
+        pdf: The document.
+        check: Called between streams; raises where the job is to stop.
+
+    Raises:
+        Unsure: It cannot be told.
+    """
+    import pikepdf
+
+    uses = dict[Key, set[int]]()
+    try:
+        for content, resources, is_page in _contents(pdf):
+            check()
+            _read(pdf, content, resources, uses, is_page=is_page)
+    except (_content.Unreadable, pikepdf.PdfError, ValueError, TypeError, AttributeError, LookupError) as error:
+        raise Unsure from error
+    return uses
+
+
+def width(font: Any) -> int | None:
+    """Return how many bytes a font's codes have; None where its encoding would have to be read for that."""
+    import pikepdf
+
+    if font.get("/Subtype") != pikepdf.Name.Type0:
+        return 1
+    return 2 if str(font.get("/Encoding")) in _IDENTITY else None
+
+
+def _contents(pdf: "pikepdf.Pdf") -> Iterator[tuple[Any, Any, bool]]:
+    """Yield all content with its resources, and whether it is a page's, which inherits nothing."""
+    import pikepdf
+
+    for page in pdf.pages:
+        contents = page.obj.get("/Contents")
+        if contents is not None:
+            yield contents, page.obj.get("/Resources"), True
+    for thing in pdf.objects:
+        if isinstance(thing, pikepdf.Stream):
+            # Appearances of annotations do not always say that they are forms.
+            form = thing.get("/Subtype") == pikepdf.Name.Form or ("/BBox" in thing and "/Subtype" not in thing)
+            if form or thing.get("/PatternType") == 1:
+                yield thing, thing.get("/Resources"), False
+        elif isinstance(thing, pikepdf.Dictionary) and thing.get("/Subtype") == pikepdf.Name.Type3:
+            for glyph in list[Any](thing.get("/CharProcs", {}).values()):
+                yield glyph, thing.get("/Resources"), False
+
+
+def _read(pdf: "pikepdf.Pdf", content: Any, resources: Any, uses: dict[Key, set[int]], *, is_page: bool) -> None:
+    """Note which codes a content stream shows in which font."""
+    data = _content.joined(content)
+    if not any(operator.encode() in data for operator in _SHOWS):
+        return
+    named: Any = resources if resources is not None else {}
+    states, unknown = named.get("/ExtGState", {}), None if is_page else _UNKNOWN
+    fonts = {str(name): _noted(font, uses) for name, font in named.get("/Font", {}).items()}
+    # Forms begin with the font of where they are painted, and find there what they do not have themselves.
+    current, stack = unknown, list[_Noted | None]()
+    for instruction in _content.instructions(pdf, data, _OPERATORS):
+        operator, operands = str(instruction.operator), list(instruction.operands)
+        if operator == "q":
+            stack.append(current)
+        elif operator == "Q":
+            current = stack.pop() if stack else current
+        elif operator == "Tf":
+            current = fonts.get(str(operands[0]), unknown)
+        elif operator == "gs":
+            state = states.get(str(operands[0]))
+            if (state is None and not is_page) or (state is not None and "/Font" in state):
+                raise Unsure
+        elif current is not None and operands:
+            _note(current, operands[-1])
+
+
+def _noted(font: Any, uses: dict[Key, set[int]]) -> "_Noted | None":
+    """Return where a font's codes are noted, and how many bytes each has; None where they need not be known.
+
+    What a font written out where it is used shares with others cannot be told by its number.
+    """
+    if not font.is_indirect:
+        return _UNKNOWN if any(value.is_indirect for value in font.values() if _is_object(value)) else None
+    bytes_each = width(font)
+    return None if bytes_each is None else (uses.setdefault(font.objgen, set()), bytes_each)
+
+
+def _is_object(value: Any) -> bool:
+    import pikepdf
+
+    return isinstance(value, pikepdf.Object)
+
+
+def _note(current: "_Noted", shown: Any) -> None:
+    import pikepdf
+
+    codes, bytes_each = current
+    for piece in shown if isinstance(shown, pikepdf.Array) else [shown]:
+        data = bytes(piece) if isinstance(piece, pikepdf.String) else b""
+        if data and current is _UNKNOWN:
+            raise Unsure
+        if bytes_each == 1:
+            codes.update(data)
+        else:
+            codes.update(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
