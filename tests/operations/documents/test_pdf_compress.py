@@ -512,3 +512,49 @@ def test_what_is_not_built_as_a_pdf_has_to_be_stays_as_it_was(done, sample, tmp_
     result = done("pdf_compress", input=source, output=output, **fields)
     assert "not built as a PDF has to be" in result.metadata["skipped"]
     assert output.read_bytes() == source.read_bytes()
+
+
+def test_what_fails_by_its_fonts_keeps_its_fonts_alone(done, sample, tmp_path, monkeypatch):
+    """Pictures are made smaller all the same."""
+    import pikepdf
+
+    from mediamill.operations.documents import _fonts
+
+    source = tmp_path / "in.pdf"
+    with pikepdf.open(sample("scan-colour.pdf")) as pdf, pikepdf.open(sample("composite-font.pdf")) as other:
+        pdf.pages.append(other.pages[0])
+        pdf.save(source)
+
+    def spoil(pdf, check):
+        pdf.pages[1].obj.Contents = pdf.make_indirect(pikepdf.Stream(pdf, b""))
+        return 1
+
+    monkeypatch.setattr(_fonts, "subset", spoil)
+    metadata = done("pdf_compress", input=source, output=tmp_path / "out.pdf", quality="low", verify="all").metadata
+    assert "page 2" in metadata["fonts_kept"]
+    assert "pictures_kept" not in metadata
+    assert metadata["images"]["downsampled"] == 1
+
+
+def test_a_document_is_in_memory_once_while_it_is_compared(done, sample, tmp_path, monkeypatch):
+    import weakref
+
+    from mediamill.operations.documents import _compress, _open
+
+    opened, compare, original = [], _compress.compare, _open._opened
+
+    def note(data, password):
+        pdf, repaired = original(data, password)
+        opened.append(weakref.ref(pdf))
+        return pdf, repaired
+
+    alive = []
+
+    def look(*args, **fields):
+        alive.append(sum(one() is not None for one in opened))
+        return compare(*args, **fields)
+
+    monkeypatch.setattr(_open, "_opened", note)
+    monkeypatch.setattr(_compress, "compare", look)
+    done("pdf_compress", input=sample("scan-colour.pdf"), output=tmp_path / "out.pdf", quality="low")
+    assert alive == [0]
