@@ -291,10 +291,18 @@ def test_flate_is_held_up_to_its_limit_and_no_further():
     """Half a megabyte that stands for 512."""
     packer = zlib.compressobj(9)
     data = b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(512)), packer.flush()])
-    stream = pikepdf.Stream(pikepdf.new(), data, Filter=Name.FlateDecode)
+    pdf = pikepdf.new()
+    stream = pikepdf.Stream(pdf, data, Filter=Name.FlateDecode)
     tracemalloc.start()
     assert _filters.decoded(stream, 16 << 20) is None
     assert _filters.exceeds(stream, 64 << 20)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 24 << 20
+
+
+@pytest.mark.parametrize("behind", [b"", b"\n", b"behind it" * 50_000], ids=["nothing", "a line end", "much"])
+@pytest.mark.parametrize("length", [0, 5, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_flate_ends_where_it_ends(length, behind):
+    data = (b"page " * (length // 5 + 1))[:length]
+    assert _filters.inflate(zlib.compress(data) + behind, length) == data
