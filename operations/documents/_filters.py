@@ -88,7 +88,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
     decoder = zlib.decompressobj()
     for at in range(0, len(data), _PIECE):
         rest, full = data[at : at + _PIECE], True
-        while rest or full:  # a full piece may not be all there is
+        while (rest or full) and not decoder.eof:  # a full piece may not be all there is
             piece = decoder.decompress(rest, _MOST_OF_PIECE)
             yield piece
             rest, full = decoder.unconsumed_tail, len(piece) == _MOST_OF_PIECE

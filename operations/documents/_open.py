@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 MAX_OBJECTS = 2_000_000
 """Objects of one document: each costs time."""
 
+MAX_PAGES = 500_000
+"""Of one document: a quarter of a millisecond each, at least."""
+
 MAX_MEMORY = 2 << 30
 """What a document's objects may take once they are read: 1.4 million structure elements, or as many annotations."""
 
-_ATOM, _KEY, _ARRAY, _DICTIONARY, _OBJECT, _REFER = 100, 56, 235, 190, 330, 16
+_ATOM, _KEY, _ARRAY, _DICTIONARY, _OBJECT, _REFERENCE, _PAGE = 100, 56, 235, 190, 330, 16, 700
 """Bytes that parsed values take, as measured: a number, name or string; what a name takes more that is a key; arrays
-and dictionaries by themselves; an object, and a reference to one."""
+and dictionaries by themselves; an object, and a reference to one; a page besides."""
 
 MAX_XMP_BYTES = 1 << 22
 MAX_DECODED_BYTES = 512 << 20
@@ -42,6 +45,7 @@ _SIGNATURE = b"/ByteRange"
 _FIELD_LEVELS = 64
 _APPEND_ONLY = 2
 _STREAM = re.compile(rb">>\s{0,20}stream\r?\n")
+_PAGE_TYPE = re.compile(rb"/Type\s*/Page\b")
 _STREAM_END = b"endstream"
 _HEAD = 1000
 _VALUE = re.compile(rb"[^\s\[\]<>()/]+|/[^\s\[\]<>()/]*|\(|<")
@@ -246,6 +250,9 @@ def _taken(text: bytes) -> int:
     if roughly <= MAX_MEMORY // 8:
         return roughly
     objects, references, dictionaries = text.count(b" obj"), text.count(b" R"), text.count(b"<<")
+    pages = sum(1 for _ in _PAGE_TYPE.finditer(text))
+    _check_count("objects", objects, MAX_OBJECTS)
+    _check_count("pages", pages, MAX_PAGES)
     atoms = sum(1 for _ in _VALUE.finditer(text)) - 7 * objects - 3 * references - 2 * dictionaries
     return (
         _ATOM * max(0, atoms)
@@ -253,7 +260,8 @@ def _taken(text: bytes) -> int:
         + _ARRAY * text.count(b"[")
         + _DICTIONARY * dictionaries
         + _OBJECT * objects
-        + _REFER * references
+        + _REFERENCE * references
+        + _PAGE * pages
     )
 
 

@@ -545,3 +545,49 @@ def test_blanks_of_xmp_go_wherever_a_program_put_them(done, sample, tmp_path, bl
         assert len(pdf.Root.Metadata.read_raw_bytes()) < len(packet) - 2900
         with pdf.open_metadata(set_pikepdf_as_editor=False) as told:
             assert dict(told) == before
+
+
+def test_what_fails_by_its_fonts_keeps_its_fonts_alone(done, sample, tmp_path, monkeypatch):
+    """Pictures are made smaller all the same."""
+    import pikepdf
+
+    from mediamill.operations.documents import _fonts
+
+    source = tmp_path / "in.pdf"
+    with pikepdf.open(sample("scan-colour.pdf")) as pdf, pikepdf.open(sample("composite-font.pdf")) as other:
+        pdf.pages.append(other.pages[0])
+        pdf.save(source)
+
+    def spoil(pdf, check, archival=False):
+        pdf.pages[1].obj.Contents = pdf.make_indirect(pikepdf.Stream(pdf, b""))
+        return 1
+
+    monkeypatch.setattr(_fonts, "subset", spoil)
+    metadata = done("pdf_compress", input=source, output=tmp_path / "out.pdf", quality="low", verify="all").metadata
+    assert "page 2" in metadata["fonts_kept"]
+    assert "pictures_kept" not in metadata
+    assert metadata["images"]["downsampled"] == 1
+
+
+def test_a_document_is_in_memory_once_while_it_is_compared(done, sample, tmp_path, monkeypatch):
+    import weakref
+
+    from mediamill.operations.documents import _compress, _open
+
+    opened, compare, original = [], _compress.compare, _open._opened
+
+    def note(data, password):
+        pdf, repaired = original(data, password)
+        opened.append(weakref.ref(pdf))
+        return pdf, repaired
+
+    alive = []
+
+    def look(*args, **fields):
+        alive.append(sum(one() is not None for one in opened))
+        return compare(*args, **fields)
+
+    monkeypatch.setattr(_open, "_opened", note)
+    monkeypatch.setattr(_compress, "compare", look)
+    done("pdf_compress", input=sample("scan-colour.pdf"), output=tmp_path / "out.pdf", quality="low")
+    assert alive == [0]

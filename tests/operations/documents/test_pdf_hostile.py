@@ -215,29 +215,55 @@ def test_an_array_that_takes_too_much_memory_is_not_opened(code, sample, tmp_pat
     assert code("pdf_compress", input=sample("bomb-array.pdf"), output=tmp_path / "a.pdf") == "limit_exceeded"
 
 
+def many_objects():
+    """Return a document of two million objects."""
+    yield b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>"
+    yield b"<< /Type /Page /Parent 2 0 R >>"
+    for _ in range(2_000_000):
+        yield b"1"
+
+
 def many_pages():
-    """Return a document of 610,000 pages."""
-    count = 610_000
+    """Return a document of 510,000 pages."""
+    count = 510_000
     yield b"<< /Type /Pages /Count %d /Kids [%s] >>" % (count, b" ".join(b"%d 0 R" % (3 + at) for at in range(count)))
     for _ in range(count):
         yield b"<< /Type /Page /Parent 2 0 R >>"
 
 
-def many_values():
-    """Return a document whose page has fourteen arrays of half a million numbers each."""
+def of_page(value):
+    """Return a document whose page has a value."""
     yield b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>"
-    yield b"<< /Type /Page /Parent 2 0 R /X [%s] >>" % (b"[%s]" % (b"1 " * 480_000) * 14)
+    yield b"<< /Type /Page /Parent 2 0 R /X %s >>" % value
 
 
-@pytest.mark.parametrize("objects", [many_pages, many_values])
+def many_arrays():
+    return of_page(b"[%s]" % (b"[]" * 9_200_000))
+
+
+def written(path, objects):
+    with path.open("wb") as file:
+        file.write(b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n")
+        file.writelines(b"%d 0 obj\n%s\nendobj\n" % (number, body) for number, body in enumerate(objects, 2))
+        file.write(b"trailer << /Root 1 0 R >>\n")
+
+
+@pytest.mark.parametrize("objects", [many_objects, many_pages, many_arrays])
 def test_what_takes_too_much_memory_is_not_opened(code, tmp_path, objects):
     source = tmp_path / "in.pdf"
-    with source.open("wb") as file:
-        file.write(b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n")
-        file.writelines(b"%d 0 obj\n%s\nendobj\n" % (number, body) for number, body in enumerate(objects(), 2))
-        file.write(b"trailer << /Root 1 0 R >>\n")
+    written(source, objects())
     assert code("pdf_compress", input=source, output=tmp_path / "a.pdf") == "limit_exceeded"
     source.unlink()
+
+
+def test_a_report_with_many_structure_elements_is_read(tmp_path):
+    """Of 300,000, which take 330 MB; they are seven million values and keywords."""
+    from mediamill.operations.documents import _open
+
+    count = 300_000
+    element = b"4 0 obj\n<</S/P/P 4 0 R/Pg 3 0 R/K 7>>\nendobj\n0000000000 00000 n \n"
+    told = _open.memory_bytes(b"%PDF-1.7\n" + element * count)
+    assert 330 << 20 < told < 660 << 20
 
 
 def test_values_in_streams_are_no_values_of_objects(done, tmp_path):
@@ -259,3 +285,24 @@ def test_a_damaged_stream_counts_as_far_as_it_can_be_read(filters, kept, expecte
     raw = data.hex().encode() + b">" if len(filters) > 1 else data
     stream = pikepdf.Stream(pdf, raw, Filter=Array([Name(one) for one in filters]))
     assert _filters.exceeds(stream, 100_000) == expected
+
+
+def test_flate_is_held_up_to_its_limit_and_no_further():
+    """Half a megabyte that stands for 512."""
+    packer = zlib.compressobj(9)
+    data = b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(512)), packer.flush()])
+    pdf = pikepdf.new()
+    stream = pikepdf.Stream(pdf, data, Filter=Name.FlateDecode)
+    tracemalloc.start()
+    assert _filters.decoded(stream, 16 << 20) is None
+    assert _filters.exceeds(stream, 64 << 20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 24 << 20
+
+
+@pytest.mark.parametrize("behind", [b"", b"\n", b"behind it" * 50_000], ids=["nothing", "a line end", "much"])
+@pytest.mark.parametrize("length", [0, 5, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_flate_ends_where_it_ends(length, behind):
+    data = (b"page " * (length // 5 + 1))[:length]
+    assert _filters.inflate(zlib.compress(data) + behind, length) == data
