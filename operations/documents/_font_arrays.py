@@ -43,9 +43,14 @@ def _is_simple(font: Any) -> bool:
 
 
 def _has_program(font: Any) -> bool:
-    """Return whether a font is the document's own: what takes another's place is fitted by all its widths."""
+    """Return whether a font is the document's own.
+
+    What takes the place of another font is fitted by all its widths, and how large letters are that are drawings, some
+    readers guess from them.
+    """
     descriptor = font.get("/FontDescriptor", {})
-    return font.get("/Subtype") == "/Type3" or any(f"/FontFile{kind}" in descriptor for kind in ("", 2, 3))
+    drawn = str(font.get("/Subtype")) == "/Type3"
+    return not drawn and any(f"/FontFile{kind}" in descriptor for kind in ("", 2, 3))
 
 
 def _may_change(fonts: Iterable[Any], kept: set[Key]) -> bool:

@@ -115,6 +115,26 @@ def test_fonts_with_the_same_widths_keep_those_of_each(done, sample, tmp_path):
     same(changed, output)
 
 
+def test_all_widths_of_drawn_letters_stay(done, tmp_path):
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page(page_size=(200, 200))
+        face = Dictionary(
+            Type=Name.Font, Subtype=Name.Type3, FontBBox=Array([0, 0, 900, 900]),
+            FontMatrix=Array([0.001, 0, 0, 0.001, 0, 0]),
+            FirstChar=97, LastChar=122, Widths=Array([600 + at for at in range(26)]), Resources=Dictionary(),
+            Encoding=Dictionary(Differences=Array([97, Name.a])),
+            CharProcs=Dictionary(a=pdf.make_stream(b"600 0 d0 100 100 500 700 re f")),
+        )  # fmt: skip
+        pdf.pages[0].obj.Resources = Dictionary(Font=Dictionary(F=pdf.make_indirect(face)))
+        pdf.pages[0].obj.Contents = pdf.make_stream(b"BT /F 20 Tf 20 100 Td (aa) Tj ET" + b" " * 400)
+        pdf.save(source)
+    done("pdf_compress", input=source, output=output)
+    assert output.read_bytes() != source.read_bytes()
+    assert told(output) == told(source)
+    same(source, output)
+
+
 @pytest.mark.parametrize("reason", ["archive", "another's place", "form"])
 def test_all_is_told_where_all_may_be_asked_for(done, sample, tmp_path, reason):
     def change(pdf):
