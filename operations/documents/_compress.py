@@ -1,13 +1,14 @@
 """The course of making a document smaller: change, save, prove; and step back where the proof fails."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from mediamill.operations.contract import Context
 from mediamill.operations.documents import (
+    _contents,
     _dedupe,
     _fonts,
     _grey,
@@ -31,6 +32,9 @@ BASE_MEMORY = 120 << 20
 
 COPIES = 5
 """How many times a file is in memory: read, opened, changed, saved, and opened again to be looked at."""
+
+MOVED = 0.1
+"""How far text may be found from where it was, in points, where numbers are rounded: a step of what it is read to."""
 
 EXACT = Tolerance()
 
@@ -58,9 +62,9 @@ class Preset(Struct, frozen=True):
 
 
 PRESETS = {
-    "low": Preset(72, 52, Tolerance(0.75, 64.0, 24.0, 72)),
-    "medium": Preset(150, 60, Tolerance(0.85, 32.0, 12.0, 100), 1.5),
-    "high": Preset(220, 82, Tolerance(0.92, 28.0, 10.0)),
+    "low": Preset(72, 52, Tolerance(0.75, 64.0, 24.0, 72, moved=MOVED)),
+    "medium": Preset(150, 60, Tolerance(0.85, 32.0, 12.0, 100, moved=MOVED), 1.5),
+    "high": Preset(220, 82, Tolerance(0.92, 28.0, 10.0, moved=MOVED)),
 }
 
 
@@ -79,6 +83,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         subset_fonts: Whether fonts are cut down to the glyphs used.
         verify: Which pages are proven.
         spared: How many times the resolution asked for pictures may keep where less would show.
+        contents: What becomes of content streams: nothing, a shorter spelling of the same, or, where pictures may lose
+            something, numbers rounded to what can be seen.
     """
 
     dpi: int
@@ -92,6 +98,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     subset_fonts: bool
     verify: Mode
     spared: float = 1.0
+    contents: Literal["kept", "spelled", "rounded"] = "rounded"
 
     @property
     def has_to_change(self) -> bool:
@@ -112,6 +119,22 @@ class _Attempt(Struct, frozen=True):
     fonts: int
     verdict: Verdict
     coloured: dict[str, int] = {}
+
+
+class _Changes(Struct, frozen=True):
+    """What was done to a document.
+
+    Attributes:
+        images: What became of its pictures.
+        contents: What became of its content streams.
+        fonts: The bytes its fonts lost.
+        coloured: What kept its colours.
+    """
+
+    images: "_images.Report"
+    contents: "_contents.Rewritten"
+    fonts: int
+    coloured: dict[str, int]
 
 
 def compress(
@@ -158,10 +181,14 @@ def _proven(
     """Return the first attempt that is proven, or the last one, and what had to be kept for it, with the reason."""
     attempt = _attempt(pdf, facts, data, password, settings, ctx)
     kept: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for what, careful in _more_careful(settings):
-        if not attempt.verdict.reason or (what == "fonts_kept" and not attempt.data):
+        verdict = attempt.verdict
+        if not verdict.reason or ("pictures_kept" not in what and not attempt.data):
             break
-        kept[what] = attempt.verdict.reason
+        if what == ("numbers_kept",) and not verdict.moved:
+            continue
+        kept = {one: reasons.setdefault(one, verdict.reason) for one in what}
         with open_pdf(data, password) as again:
             attempt = _attempt(again, facts, data, password, careful, ctx)
     return attempt, kept
@@ -181,14 +208,20 @@ def _given_up(
     return _untouched(data, facts, pictures, f"not proven the same: {reason}; its metadata are still there")
 
 
-def _more_careful(settings: Settings) -> Iterator[tuple[str, Settings]]:
-    """Yield what is tried where the proof fails: pictures stay what they were, then fonts, too."""
+def _more_careful(settings: Settings) -> Iterator[tuple[tuple[str, ...], Settings]]:
+    """Yield what is tried where the proof fails: what stays as it was, of numbers, pictures, contents and fonts."""
+    kept: tuple[str, ...] = ()
     if settings.lossy:
+        yield ("numbers_kept",), replace(settings, contents="spelled")
         tolerance = GREY if settings.grayscale else EXACT
         settings = replace(settings, lossy=False, dpi=0, quality=0, tolerance=tolerance)
-        yield "pictures_kept", settings
+        kept = ("pictures_kept",)
+        yield kept, settings
     if settings.subset_fonts:
-        yield "fonts_kept", replace(settings, subset_fonts=False)
+        yield (*kept, "fonts_kept"), replace(settings, subset_fonts=False)
+    yield (*kept, "contents_kept"), replace(settings, contents="kept")
+    if settings.subset_fonts:
+        yield (*kept, "fonts_kept", "contents_kept"), replace(settings, subset_fonts=False, contents="kept")
 
 
 def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
@@ -217,38 +250,37 @@ def _attempt(
     import pikepdf
 
     try:
-        images, fonts, coloured = _changed(pdf, facts, settings, ctx)
+        done = _changed(pdf, facts, settings, ctx)
     except malformed() as error:
         return _Attempt(b"", _images.Report(), 0, Verdict(f"it is not built as a PDF has to be: {error}"))
     ctx.progress(85, "writing")
     try:
         made = save(pdf, facts, linearize=settings.linearize)
     except (pikepdf.PdfError, RuntimeError) as error:
-        return _Attempt(b"", images, fonts, Verdict(f"it cannot be written anew: {error}"))
+        return _Attempt(b"", done.images, done.fonts, Verdict(f"it cannot be written anew: {error}"))
     if len(made) >= len(data) and not settings.has_to_change:
-        return _Attempt(made, images, fonts, Verdict(None))
+        return _Attempt(made, done.images, done.fonts, Verdict(None))
     ctx.progress(90, "comparing")
     verdict = compare(
         data,
         made,
         password=password,
         mode=settings.verify,
-        tolerance=_with_blends(settings.tolerance) if _grey.BLENDED in coloured else settings.tolerance,
+        tolerance=_with_blends(settings.tolerance) if _grey.BLENDED in done.coloured else settings.tolerance,
         check=ctx.check,
-        changed=() if settings.grayscale else set(images.pages.values()),
+        changed=() if settings.grayscale else set(done.images.pages.values()),
+        always=done.contents.pages.values(),
         grey=settings.grayscale,
     )
-    return _Attempt(made, images, fonts, verdict, coloured)
+    return _Attempt(made, done.images, done.fonts, verdict, done.coloured)
 
 
 def _with_blends(tolerance: Tolerance) -> Tolerance:
     return replace(tolerance, block=max(tolerance.block, BLENDED), patch=max(tolerance.patch, BLENDED))
 
 
-def _changed(
-    pdf: "pikepdf.Pdf", facts: DocumentFacts, settings: Settings, ctx: Context
-) -> tuple["_images.Report", int, dict[str, int]]:
-    """Change a document; return what became of its pictures, the bytes its fonts lost, and what kept its colours."""
+def _changed(pdf: "pikepdf.Pdf", facts: DocumentFacts, settings: Settings, ctx: Context) -> _Changes:
+    """Change a document, and say what was done."""
     gone = set[_dedupe.Key]()
     _streams.drop_private(pdf, gone)
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
@@ -266,12 +298,15 @@ def _changed(
     )
     images = _images.recompress(pdf, wish, gone, ctx)
     fonts = _fonts.subset(pdf, ctx.check) if settings.subset_fonts else 0
-    _streams.repack(pdf, gone, ctx.check)
+    contents = _contents.Rewritten()
+    if settings.contents != "kept":
+        contents = _contents.rewrite(pdf, gone, ctx.check, rounded=settings.lossy and settings.contents == "rounded")
+    _streams.repack(pdf, gone | contents.packed, ctx.check)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     _pages.share_boxes(pdf)
     images.deduplicated = first_copies + more_copies
     images.found += first_copies
-    return images, fonts, coloured
+    return _Changes(images, contents, fonts, coloured)
 
 
 def _knows_wavelets(facts: DocumentFacts) -> bool:

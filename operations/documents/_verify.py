@@ -45,12 +45,14 @@ class Tolerance(Struct, frozen=True):
         block: The most the mean of a block of 8x8 pixels may differ, 0..255.
         patch: The most that of a patch of 32x32 pixels may.
         dpi: Resolution at which pages are compared at most: what pictures are to keep.
+        moved: How far text may be moved, in points.
     """
 
     similarity: float = 1.0
     block: float = 0.0
     patch: float = 0.0
     dpi: int = 144
+    moved: float = 0.0
 
 
 class Verdict(Struct, frozen=True):
@@ -60,11 +62,13 @@ class Verdict(Struct, frozen=True):
         reason: What differs too much, None where nothing does.
         pages: How many pages were rendered.
         similarity: The least structural similarity of a page; 1 where all are identical.
+        moved: Whether what differs is text, or where it stands.
     """
 
     reason: str | None
     pages: int = 0
     similarity: float = 1.0
+    moved: bool = False
 
 
 def compare(
@@ -76,6 +80,7 @@ def compare(
     tolerance: Tolerance,
     check: Callable[[], None],
     changed: Collection[int] = (),
+    always: Collection[int] = (),
     grey: bool = False,
 ) -> Verdict:
     """Say whether a document may stand for another.
@@ -88,6 +93,7 @@ def compare(
         tolerance: How far pages may differ.
         check: Called between pages; raises where the job is to stop.
         changed: Pages that show every kind of change there is; they come first in a sample.
+        always: Pages that are in every sample.
         grey: Whether the pages' greys are compared, instead of their colours.
     """
     import pypdfium2
@@ -100,7 +106,7 @@ def compare(
                 return Verdict(f"it has {len(other.pages)} pages instead of {len(one.pages)}")
             if mode == "off":
                 return Verdict(None)
-            numbers, costs = _numbers(len(one.pages), mode, changed), Costs()
+            numbers, costs = _numbers(len(one.pages), mode, changed, always), Costs()
             for number in numbers:
                 check()
                 if costs.too_much(one.pages[number]):
@@ -133,8 +139,8 @@ def _compare_pages(
     for index, number in enumerate(numbers):
         check()
         with closing(one[number]) as left, closing(other[number]) as right:
-            if _text(left) != _text(right):
-                return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst)
+            if not _same_text(_text(left), _text(right), tolerance.moved):
+                return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst, moved=True)
             found = difference(render(left, tolerance.dpi), render(right, tolerance.dpi))
         worst = min(worst, found.similarity)
         if found.exceeds(tolerance):
@@ -142,18 +148,31 @@ def _compare_pages(
     return Verdict(None, len(numbers), worst)
 
 
-def _numbers(pages: int, mode: Mode, changed: Collection[int]) -> list[int]:
+def _numbers(pages: int, mode: Mode, changed: Collection[int], always: Collection[int]) -> list[int]:
     """Return the pages to be compared, from 0: in a sample one of each kind of change, and others, evenly spread."""
     if mode == "all" or pages == 1:
         return list(range(pages))
-    chosen = set(sorted(changed)[:_SAMPLED])
+    chosen = {*sorted(changed)[:_SAMPLED], *always}
     spread = min(_SAMPLED, math.ceil(math.sqrt(pages)) if changed else pages)
     even = [round(index * (pages - 1) / (spread - 1)) for index in range(spread)]
     chosen.update([number for number in even if number not in chosen][: max(0, spread - len(chosen))])
     return sorted(chosen)
 
 
-def _text(page: Any) -> tuple[str, tuple[tuple[float, ...], ...]]:
+_Text = tuple[str, tuple[tuple[float, ...], ...]]
+
+
+def _same_text(one: _Text, other: _Text, moved: float) -> bool:
+    """Return whether two pages say the same, and each in the same place or no further from it than that."""
+    if one == other:
+        return True
+    if not moved or one[0] != other[0] or len(one[1]) != len(other[1]):
+        return False
+    pairs = zip(one[1], other[1], strict=True)
+    return all(abs(a - b) < moved + 0.01 for here, there in pairs for a, b in zip(here, there, strict=True))
+
+
+def _text(page: Any) -> _Text:
     """Return a page's text and where it stands, in points."""
     with closing(page.get_textpage()) as text:
         boxes = (text.get_rect(index) for index in range(min(text.count_rects(), 200)))
