@@ -18,7 +18,7 @@ LARGEST = 1e6
 TIE = 1e-6
 """Sums of decimals are off by less, and are to be rounded as if they were not."""
 
-_MOST_SPELLINGS = 1 << 16
+_MOST_SPELLINGS = 1 << 14
 
 
 class Grid(dict[bytes, bytes]):

@@ -134,7 +134,19 @@ class Scene:
 
         for kind in note.get("/AP", {}).values():
             for form in [kind] if isinstance(kind, pikepdf.Stream) else list(kind.values()):
-                self._lost.add(form.objgen)
+                self._lose(form)
+
+    def _lose(self, form: Any) -> None:
+        """Take a form, and whatever it may paint, to be painted in any size."""
+        left = [form]
+        while left:
+            one = left.pop()
+            if one.objgen in self._lost:
+                continue
+            self._lost.add(one.objgen)
+            resources = one.get("/Resources", {})
+            for kind in ("/XObject", "/Pattern"):
+                left += resources.get(kind, {}).values()
 
     def _find_forms(self, names: Names, page: int | None, depth: int) -> None:
         if depth > _DEEPEST:
@@ -161,7 +173,7 @@ class Scene:
         for state in states.values():
             mask = state.get("/SMask")
             if hasattr(mask, "get") and "/G" in mask:
-                self._lost.add(mask.G.objgen)
+                self._lose(mask.G)
         found = Names(
             forms={
                 str(name).encode(): thing
@@ -188,6 +200,10 @@ class Scene:
         key: Key = font.objgen
         if key not in self._simple or key == (0, 0):
             self._simple[key] = str(font.get("/Subtype")) in _SIMPLE
+            if font.get("/Subtype") == "/Type3" and "/Resources" in font:  # its drawings are of any size
+                for kind in ("/XObject", "/Pattern"):
+                    for form in font.Resources.get(kind, {}).values():
+                        self._lose(form)
         return self._simple[key]
 
 

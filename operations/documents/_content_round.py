@@ -27,7 +27,12 @@ from mediamill.operations.documents._content_tokens import INLINE, Instruction, 
 _KEEPS_MATRIX = frozenset(b"g G rg RG k K cs CS sc SC scn SCN w J j M d i ri Tc Tw Tz TL Ts Tr Tf".split())
 """What a matrix may as well be set after."""
 
+_LONG = 1024
+"""Instructions of a path that are held back until it is known to keep its width and height."""
+
 _PLACES = {b"m": 2, b"l": 2, b"c": 6, b"v": 4, b"y": 4}
+
+_OPENS, _BRACKET = b"(<", ord("(")
 
 Linear = tuple[float, float, float, float]
 _IDENTITY: Linear = (1.0, 0.0, 0.0, 1.0)
@@ -81,14 +86,15 @@ class Rounding:
         self._as_was: list[Instruction] = []
         self._first: tuple[bytes, bytes, bytes, bytes] | None = None
         self._moves = [False, False, False, False]
-        self._steps: dict[tuple[int, int], int] = {}
+        self._steps: dict[int, set[int]] = {}
+        self._known: dict[int, dict[bytes, tuple[float, bytes]]] = {}
         self._measure()
         self._text(_IDENTITY)
         self._does: dict[bytes, Callable[[list[bytes], bytes], Iterable[Instruction]]] = {
             b"q": self._save, b"Q": self._restore, b"cm": self._matrix, b"re": self._rectangle, b"BT": self._begin,
             b"Tf": self._font, b"Tz": self._stretch, b"gs": self._set, b"Tm": self._place, b"Td": self._go,
             b"TD": self._go, b"T*": self._line, b"'": self._line, b'"': self._line, b"TJ": self._show,
-            b"Do": self._paint,
+            b"Do": self._paint, b"d": self._dash,
         }  # fmt: skip
 
     def instructions(self, source: Iterable[Instruction]) -> Iterator[Instruction]:
@@ -104,11 +110,14 @@ class Rounding:
                     raise Unclear("a path has another number of coordinates")
                 if self._move:
                     yield from self._moved()
-                if operator == b"m" and self._path:
+                if operator == b"m":
                     yield from self._drawn()
                 self._point(operands, operator)
+                if len(self._path) > _LONG and self._moves[0] and self._moves[2]:  # it is as wide and high as it was
+                    yield from self._path
+                    self._path, self._as_was = [], []
                 continue
-            if self._path:
+            if self._path or self._first:
                 if operator == b"h":
                     self._path.append((operands, operator))
                     self._as_was.append((operands, operator))
@@ -232,6 +241,9 @@ class Rounding:
         self._now.off = off
         return operands[:4] + made
 
+    def _dash(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
+        return [([_content_tokens.array(operands[0]), *operands[1:]], operator)]
+
     def _paint(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
         if len(operands) != 1:
             raise Unclear("it is not certain what is painted")
@@ -307,45 +319,48 @@ class Rounding:
         font = self._now.font
         unit = abs(font or 0.0) / 1000 * max(1.0, abs(self._now.stretch)) * self._across
         grid = grid_of(unit)
-        if grid is None or len(operands) != 1:
-            return [(operands, operator)]
+        if len(operands) != 1:
+            raise Unclear("it is not certain what is shown")
+        if grid is None:
+            return [([_content_tokens.array(operands[0])], operator)]
         return [([self._spaced(operands[0], grid, TEXT_OFF / unit * grid.steps, self._now.simple)], operator)]
 
     def _spaced(self, array: bytes, grid: Grid, most: float, simple: bool) -> bytes:
         parts = list[bytes]()
-        off, steps, known, decimals = self._off, grid.steps, self._steps, grid.decimals
-        after = b""  # the last string, as far as the next may be joined to it
+        off, known = self._off, self._known.setdefault(grid.decimals, {})
+        last = 0  # what the last string begins with, as far as the next may be joined to it
         number = False
         for item in _content_tokens.items(array):
-            if item[0] in b"(<":
-                if after and item[:1] == after and simple:
+            first = item[0]
+            if first in _OPENS:
+                item = _content_tokens.literal(item) if first == _BRACKET else _content_tokens.hexadecimal(item)
+                if item[0] == last and simple:
                     parts[-1] = parts[-1][:-1] + item[1:]
                 else:
                     parts.append(item)
-                after, number = item[:1], False
+                last, number = item[0], False
                 continue
-            exact = float(item) * steps
-            nearest = math.floor(exact + 0.5)
-            step = known.get((decimals, nearest))
-            if step is None:
-                step = self._usual(decimals, nearest)
-            if not -most <= off + step - exact <= most:
+            far, text = known.get(item) or self._usual(item, grid, known)
+            if not -most <= off + far <= most:
+                exact = float(item) * grid.steps
                 step = math.floor(exact - off + 0.5)
-            off += step - exact
-            if step:
-                if number:
-                    parts.append(b" ")
-                parts.append(spelled(step, decimals))
-                after, number = b"", True
+                far, text = step - exact, grid.spelled(step)
+            off += far
+            if text != b"0":
+                parts.append(b" " + text if number else text)
+                last, number = 0, True
         self._off = off
         return b"[%b]" % b"".join(parts)
 
-    def _usual(self, decimals: int, step: int) -> int:
-        """Return a distance that has been before, where it is next to this one: what comes again packs better."""
-        known = self._steps
-        for other in (step - 1, step + 1):
-            if known.get((decimals, other)) == other and step and other:
-                known[decimals, step] = other
-                return other
-        known[decimals, step] = step
-        return step
+    def _usual(self, token: bytes, grid: Grid, known: dict[bytes, tuple[float, bytes]]) -> tuple[float, bytes]:
+        """Return what stands for a distance and how far that is off, in steps of the grid.
+
+        It is one that has been before, where one is next to it: what comes again packs better.
+        """
+        exact = float(token) * grid.steps
+        nearest = math.floor(exact + 0.5)
+        steps = self._steps.setdefault(grid.decimals, set())
+        step = next((one for one in (nearest, nearest - 1, nearest + 1) if one in steps), nearest) if nearest else 0
+        steps.add(step)
+        known[token] = found = (step - exact, grid.spelled(step))
+        return found

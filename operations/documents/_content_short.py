@@ -1,6 +1,6 @@
 """Instructions of content streams written as short as they can be, without those that say what holds already."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from mediamill.operations.documents import _content_tokens
 from mediamill.operations.documents._content_round import Rounding
@@ -22,6 +22,14 @@ _ALSO_SETS = {
 
 _NOTHING = [b"1", b"0", b"0", b"1", b"0", b"0"]
 _DELIMITERS = frozenset(b"()<>[]/")
+
+
+def spelled(instructions: Iterable[Instruction]) -> Iterator[Instruction]:
+    """Yield instructions with their arrays, too, spelled as short as can be."""
+    for operands, operator in instructions:
+        if operator in (b"TJ", b"d") and operands and operands[0][:1] == b"[":
+            operands[0] = _content_tokens.array(operands[0])
+        yield operands, operator
 
 
 def necessary(instructions: Iterable[Instruction]) -> Iterator[Instruction]:
@@ -85,19 +93,28 @@ def written(instructions: Iterable[Instruction]) -> bytes:
     return b"".join(parts)
 
 
-def shortened(data: bytes) -> bytes:
+def shortened(data: bytes, parts: Sequence[int] = ()) -> bytes:
     """Return a content stream that says the same in fewer bytes.
 
+    Args:
+        data: The stream.
+        parts: Where one of several streams ends that became it.
+
     Raises:
         Unclear: It is not certain how it is to be read.
     """
-    return written(necessary(_content_tokens.instructions(data)))
+    return written(necessary(spelled(_content_tokens.instructions(data, parts))))
 
 
-def rounded(data: bytes, rounding: Rounding) -> bytes:
+def rounded(data: bytes, rounding: Rounding, parts: Sequence[int] = ()) -> bytes:
     """Return a content stream that says what cannot be told from it in fewer bytes.
 
+    Args:
+        data: The stream.
+        rounding: Rounds its numbers.
+        parts: Where one of several streams ends that became it.
+
     Raises:
         Unclear: It is not certain how it is to be read.
     """
-    return written(necessary(rounding.instructions(_content_tokens.instructions(data))))
+    return written(necessary(rounding.instructions(_content_tokens.instructions(data, parts))))

@@ -6,7 +6,7 @@ leaves it as it is.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 Instruction = tuple[list[bytes], bytes]
 """Operands, each a token (arrays, dictionaries and inline images are one), and the operator behind them."""
@@ -25,12 +25,13 @@ _ARRAY = rb"\[(?:%b++|%b%b|%b|%b)*+\]" % (_BLANK, _NUMBER, _END, _STRING, _HEX)
 _IN_DICTIONARY = rb"[^<>()%%]++|%b|%b" % (_STRING, _HEX)
 _DICTIONARY = rb"<<(?:%b|<<(?:%b|<<(?:%b)*+>>)*+>>)*+>>" % (_IN_DICTIONARY, _IN_DICTIONARY, _IN_DICTIONARY)
 _TOKEN = re.compile(
-    rb"%b*+(?:((?:%b%b++)*+)([A-Za-z'\"][A-Za-z0-9*]*+)%b|(/%b*+)|(%b)|(%b)|(%b)|(%b)|(%%[^\r\n]*+)|(%b)%b|\Z)"
-    % (_BLANK, _NUMBER, _BLANK, _END, _REGULAR, _ARRAY, _STRING, _HEX, _DICTIONARY, _NUMBER, _END),
+    rb"%b*+(?:((?:%b%b++)*+)([A-Za-z'\"][A-Za-z0-9*]*+)%b|(/%b*+)|(%b)|(%b)|(%b)|(%b)|(%%[^\r\n]*+)|((?:%b%b%b*+)++)|\Z)"
+    % (_BLANK, _NUMBER, _BLANK, _END, _REGULAR, _ARRAY, _STRING, _HEX, _DICTIONARY, _NUMBER, _END, _BLANK),
     re.DOTALL,
 )
 _NUMBERS, _OPERATOR, _NAME, _LIST, _LITERAL, _HEXADECIMAL, _DICT, _COMMENT, _LONE = range(1, 10)
-_ITEM = re.compile(rb"(%b)|(%b)|(%b)" % (_NUMBER, _STRING, _HEX), re.DOTALL)
+_WITH_BLANKS = (_LIST, _LITERAL, _HEXADECIMAL, _DICT, _COMMENT)
+_ITEM = re.compile(rb"%b|%b|%b" % (_NUMBER, _STRING, _HEX), re.DOTALL)
 _INLINE_HEAD = re.compile(rb"(?:[^()%%<]|%b|<<|%b)*?%bID%b" % (_STRING, _HEX, _BLANK, _BLANK), re.DOTALL)
 _INLINE_END = re.compile(rb"(?<=%b)EI(?=%b|\Z)" % (_BLANK, _BLANK))
 _ANY_END = re.compile(rb"EI")
@@ -43,6 +44,8 @@ _OPERATORS = frozenset(
     b"b B b* B* BDC BMC BT BX c cm CS cs d d0 d1 Do DP EMC ET EX f F f* G g gs h i j J K k l m M MP n q Q re RG rg ri"
     b" s S sc SC scn SCN sh T* Tc Td TD Tf Tj TJ TL Tm Tr Ts Tw Tz v w W W* y ' \"".split()
 )
+_BRACKET = ord("(")
+_OPENS = b"(<"
 _WHOLE = frozenset((b"J", b"j", b"Tr"))
 """Operators of integers: there `1.0` is not `1` to every reader."""
 
@@ -64,7 +67,11 @@ class _Numbers(dict[bytes, bytes]):
         return found
 
 
-_MOST_SPELLINGS = 1 << 16
+_MOST_SPELLINGS = 1 << 14
+_SHORTEST = _Numbers()
+
+_MOST_OPERANDS = 1 << 16
+"""Bytes of an instruction's operands, or of an array."""
 
 
 def shortest(number: bytes) -> bytes:
@@ -79,50 +86,57 @@ def shortest(number: bytes) -> bytes:
     return (b"-" if negative else b"") + whole + (b"." + fraction if fraction else b"")
 
 
-def instructions(data: bytes) -> Iterator[Instruction]:
-    """Yield the instructions of a content stream, every token spelled as short as can be.
+def instructions(data: bytes, parts: Sequence[int] = ()) -> Iterator[Instruction]:
+    """Yield the instructions of a content stream, every token but arrays spelled as short as can be.
 
     Args:
         data: The stream, decoded.
+        parts: Where one of several streams ends that became it, rising; no token may go on behind.
 
     Raises:
         Unclear: It is not certain how it is to be read.
     """
-    match, at, end = _TOKEN.match, 0, len(data)
-    numbers = _Numbers()
+    match, numbers, at, end = _TOKEN.match, _SHORTEST, 0, len(data)
     pictures = INLINE in data and re.search(rb"BI" + _END, data) is not None
     operands: list[bytes] = []
+    seams = iter([*parts, end + 2])
+    seam = next(seams)
     while at < end:
         found = match(data, at)
         if found is None:
             raise Unclear("there is something that is no token")
         at, kind = found.end(), found.lastindex
+        while at >= seam:
+            if kind in _WITH_BLANKS and found.start(kind) < seam < at + (kind == _COMMENT):
+                raise Unclear("a token goes on from one stream to the next")
+            seam = next(seams)
         if kind == _OPERATOR:
             operator = found[_OPERATOR]
             if found[_NUMBERS]:
-                tokens = (
-                    found[_NUMBERS].split() if b"\0" not in found[_NUMBERS] else _BLANKS.split(found[_NUMBERS])[:-1]
-                )
+                tokens = _split(found[_NUMBERS])
                 operands += tokens if operator in _WHOLE else [numbers[token] for token in tokens]
             if operator not in _OPERATORS:
                 if operator != INLINE or operands:
                     raise Unclear(f"there is an operator {operator!r}")
                 begin, at = found.end() - len(INLINE), _inline_end(data, at)
+                if seam < at:
+                    raise Unclear("an inline image goes on from one stream to the next")
                 operands.append(data[begin:at])
             yield operands, operator
             operands = []
         elif kind is not None:
-            _operand(operands, found, kind, numbers, pictures)
+            _operand(operands, found[kind], kind, pictures)
     if operands:
         raise Unclear("it ends without an operator")
 
 
-def _operand(operands: list[bytes], found: re.Match[bytes], kind: int, numbers: _Numbers, pictures: bool) -> None:
-    token = found[kind]
+def _operand(operands: list[bytes], token: bytes, kind: int, pictures: bool) -> None:
     if pictures and kind != _NAME and _ANY_END.search(token):  # may be the end of a picture taken to have ended before
         raise Unclear("it is not certain where an inline image ends")
     if kind == _LIST:
-        operands.append(_array(token, numbers))
+        if len(token) > _MOST_OPERANDS:
+            raise Unclear("an array is very long")
+        operands.append(token)
     elif kind == _NAME:
         operands.append(token)
     elif kind == _LITERAL:
@@ -132,7 +146,7 @@ def _operand(operands: list[bytes], found: re.Match[bytes], kind: int, numbers: 
     elif kind == _DICT:
         operands.append(_dictionary(token))
     elif kind == _LONE:
-        operands.append(numbers[token])
+        operands += [_SHORTEST[number] for number in _split(token)]
     elif pictures:
         raise Unclear("there are comments beside inline images")
 
@@ -145,25 +159,29 @@ def _inline_end(data: bytes, at: int) -> int:
     return end.end()
 
 
-def _array(token: bytes, numbers: _Numbers) -> bytes:
-    parts = [b"["]
-    after_number = False
-    for item in _ITEM.finditer(token, 1):
-        kind = item.lastindex
-        if kind == 1:
-            if after_number:
-                parts.append(b" ")
-            parts.append(numbers[item[1]])
-        else:
-            parts.append(literal(item[2]) if kind == 2 else hexadecimal(item[3]))
-        after_number = kind == 1
-    parts.append(b"]")
-    return b"".join(parts)
+def _split(numbers: bytes) -> list[bytes]:
+    if len(numbers) > _MOST_OPERANDS:
+        raise Unclear("an instruction has very many operands")
+    return numbers.replace(b"\0", b" ").split()
 
 
 def items(array: bytes) -> list[bytes]:
-    """Return the numbers and strings of an array as `instructions` yields it."""
-    return [item[0] for item in _ITEM.finditer(array)]
+    """Return the numbers and strings of an array, as they are spelled in it."""
+    return _ITEM.findall(array)
+
+
+def array(token: bytes) -> bytes:
+    """Return an array of numbers and strings in its shortest spelling."""
+    parts = list[bytes]()
+    after_number = False
+    for item in _ITEM.findall(token):
+        if item[0] in _OPENS:
+            parts.append(literal(item) if item[0] == _BRACKET else hexadecimal(item))
+            after_number = False
+        else:
+            parts.append(b" " + _SHORTEST[item] if after_number else _SHORTEST[item])
+            after_number = True
+    return b"[%b]" % b"".join(parts)
 
 
 def _dictionary(token: bytes) -> bytes:

@@ -5,6 +5,7 @@ Numbers are rounded only where it is known how large they are painted: on pages,
 forms and patterns. Appearances, soft masks and the drawings of fonts are painted in sizes only known to who shows them.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -102,17 +103,18 @@ class _Work:
     def _rewritten(self, part: Part, plain: list[bytes]) -> dict[bytes, float] | None:
         """Rewrite a stream; return how large what it paints is, None where that could not be followed."""
         joined = b"\n".join(plain)
+        parts = [end - 1 for end in itertools.accumulate(len(data) + 1 for data in plain[:-1])]
         rounding = None
         if self._scene.is_followed(part):
             assert part.names is not None
             rounding = Rounding(part.scale, part.names.fonts)
             try:
-                made = _content_short.rounded(joined, rounding)
+                made = _content_short.rounded(joined, rounding, parts)
             except Unclear:
                 rounding = None
         try:
             if rounding is None:
-                made = _content_short.shortened(joined)
+                made = _content_short.shortened(joined, parts)
         except Unclear:
             if len(plain) > 1:
                 for stream, data in zip(part.streams, plain, strict=True):
@@ -124,7 +126,7 @@ class _Work:
 
     def _alone(self, stream: "pikepdf.Stream", data: bytes, page: int | None) -> None:
         try:
-            made = _content_short.shortened(data)
+            made = _content_short.shortened(data, [len(data)])
         except Unclear:
             return
         if made != data:
