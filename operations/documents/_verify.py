@@ -7,7 +7,7 @@ resampling hardly move.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,7 +80,7 @@ def compare(
     tolerance: Tolerance,
     check: Callable[[], None],
     changed: Collection[int] = (),
-    always: Collection[int] = (),
+    always: Iterable[int] = (),
     grey: bool = False,
 ) -> Verdict:
     """Say whether a document may stand for another.
@@ -99,15 +99,15 @@ def compare(
     import pypdfium2
 
     vips(1)
-
+    render = _greys if grey else _render
     try:
         with open_pdf(before, password) as one, open_pdf(after, password) as other:
             if len(one.pages) != len(other.pages):
                 return Verdict(f"it has {len(other.pages)} pages instead of {len(one.pages)}")
             if mode == "off":
                 return Verdict(None)
-            numbers, costs = _numbers(len(one.pages), mode, changed, always), Costs()
-            for number in numbers:
+            costs = Costs()
+            for number in (numbers := _numbers(len(one.pages), mode, changed, always)):
                 check()
                 if costs.too_much(one.pages[number]):
                     return Verdict(f"page {number + 1} asks too much of whoever renders it")
@@ -118,9 +118,7 @@ def compare(
             closing(pypdfium2.PdfDocument(before, password=password or None)) as one,
             closing(pypdfium2.PdfDocument(after, password=password or None)) as other,
         ):
-            return _compare_pages(
-                one, other, [at for at in numbers if at < len(one)], tolerance, check, _greys if grey else _render
-            )
+            return _compare_pages(one, other, [at for at in numbers if at < len(one)], tolerance, check, render)
     except pypdfium2.PdfiumError as error:
         return Verdict(f"it cannot be rendered: {error}")
 
@@ -148,7 +146,7 @@ def _compare_pages(
     return Verdict(None, len(numbers), worst)
 
 
-def _numbers(pages: int, mode: Mode, changed: Collection[int], always: Collection[int]) -> list[int]:
+def _numbers(pages: int, mode: Mode, changed: Collection[int], always: Iterable[int]) -> list[int]:
     """Return the pages to be compared, from 0: in a sample one of each kind of change, and others, evenly spread."""
     if mode == "all" or pages == 1:
         return list(range(pages))
