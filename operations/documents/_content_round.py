@@ -27,9 +27,6 @@ from mediamill.operations.documents._content_tokens import INLINE, Instruction, 
 _KEEPS_MATRIX = frozenset(b"g G rg RG k K cs CS sc SC scn SCN w J j M d i ri Tc Tw Tz TL Ts Tr Tf".split())
 """What a matrix may as well be set after."""
 
-_LONG = 1024
-"""Instructions of a path that are held back until it is known to keep its width and height."""
-
 _PLACES = {b"m": 2, b"l": 2, b"c": 6, b"v": 4, b"y": 4}
 
 _OPENS, _BRACKET = b"(<", ord("(")
@@ -85,7 +82,8 @@ class Rounding:
         self._path: list[Instruction] = []
         self._as_was: list[Instruction] = []
         self._first: tuple[bytes, bytes, bytes, bytes] | None = None
-        self._moves = [False, False, False, False]
+        self._moves = [False] * 4
+        self._wide = False
         self._steps: dict[int, set[int]] = {}
         self._known: dict[int, dict[bytes, tuple[float, bytes]]] = {}
         self._measure()
@@ -112,15 +110,21 @@ class Rounding:
                     yield from self._moved()
                 if operator == b"m":
                     yield from self._drawn()
+                if self._wide and (grid := self._grid) is not None:
+                    yield [grid[token] for token in operands], operator
+                    continue
                 self._point(operands, operator)
-                if len(self._path) > _LONG and self._moves[0] and self._moves[2]:  # it is as wide and high as it was
+                if self._moves[0] and self._moves[2]:  # it is as wide and high as it was, whatever comes
                     yield from self._path
-                    self._path, self._as_was = [], []
+                    self._path, self._as_was, self._wide = [], [], True
                 continue
             if self._path or self._first:
-                if operator == b"h":
+                if operator == b"h" and not self._wide:
                     self._path.append((operands, operator))
                     self._as_was.append((operands, operator))
+                    continue
+                if operator == b"h":
+                    yield operands, operator
                     continue
                 yield from self._drawn()
             if self._move and operator not in _KEEPS_MATRIX and operator not in (b"cm", b"Q"):
@@ -163,7 +167,8 @@ class Rounding:
         moves = self._moves
         flat = (moves[1] and not moves[0]) or (moves[3] and not moves[2])
         found = self._as_was if flat else self._path
-        self._path, self._as_was, self._first, self._moves = [], [], None, [False, False, False, False]
+        self._path, self._as_was, self._first, self._moves = [], [], None, [False] * 4
+        self._wide = False
         return found
 
     def _rectangle(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:

@@ -20,6 +20,11 @@ _ALSO_SETS = {
 }  # fmt: skip
 """What other operators set as well, to what is not followed up."""
 
+_FOLLOWED = frozenset((b"q", b"Q", b"cm", INLINE, *_STATE, *_ALSO_SETS))
+_OF_NUMBERS = frozenset(b"m l c v y re cm Td TD Tm w g G rg RG".split())
+"""Operators that have nothing but numbers before them."""
+
+_HELD: list[Instruction] = [([], b"q")]
 _NOTHING = [b"1", b"0", b"0", b"1", b"0", b"0"]
 _DELIMITERS = frozenset(b"()<>[]/")
 
@@ -42,6 +47,12 @@ def necessary(instructions: Iterable[Instruction]) -> Iterator[Instruction]:
     saved: list[dict[bytes, tuple[bytes, list[bytes]]]] = []
     held = 0  # saves of the state that nothing has come after yet
     for operands, operator in instructions:
+        if operator not in _FOLLOWED:
+            if held:
+                yield from _HELD * held
+                held = 0
+            yield operands, operator
+            continue
         if operator == b"q":
             saved.append(known.copy())
             held += 1
@@ -62,13 +73,10 @@ def necessary(instructions: Iterable[Instruction]) -> Iterator[Instruction]:
             known, saved = {}, []
         elif operator == b"cm" and operands == _NOTHING:
             continue
-        while held:
-            yield [], b"q"
-            held -= 1
+        yield from _HELD * held
+        held = 0
         yield operands, operator
-    while held:
-        yield [], b"q"
-        held -= 1
+    yield from _HELD * held
 
 
 def written(instructions: Iterable[Instruction]) -> bytes:
@@ -77,6 +85,10 @@ def written(instructions: Iterable[Instruction]) -> bytes:
     add = parts.append
     closed = True
     for operands, operator in instructions:
+        if operator in _OF_NUMBERS and operands:
+            add(b"%b %b" % (b" ".join(operands), operator) if closed else b" %b %b" % (b" ".join(operands), operator))
+            closed = False
+            continue
         for operand in operands:
             if not closed and operand[0] not in _DELIMITERS:
                 add(b" ")

@@ -289,6 +289,13 @@ def test_shapes_that_meet_do_so_afterwards(done, tmp_path):
     assert all(abs(box[0] - edge) <= 0.00501 for box, edge in zip(boxes, edges, strict=False))
 
 
+@pytest.mark.parametrize("turns", [1, 3])
+def test_paths_keep_their_order(done, tmp_path, turns):
+    drawn = b"1.123456 2.123456 m " + b"9.654321 8.654321 l h 7.123456 3.123456 l h " * turns + b"1 1 m 2 1 l h B* n"
+    found = read(content(made(done, tmp_path, document(tmp_path / "a.pdf", LINES + drawn), "medium")))
+    assert [name for name, _ in found] == [name for name, _ in read(LINES + drawn)]
+
+
 @pytest.mark.parametrize(
     "thin",
     [
