@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from mediamill.operations.documents._content import Unreadable
 from mediamill.operations.documents._content_round import Fonts
+from mediamill.operations.documents._walk import malformed
 
 if TYPE_CHECKING:
     import pikepdf
@@ -95,8 +96,8 @@ class Scene:
             resources = page.obj.get("/Resources")
             names = self._named(resources) if followed and resources is not None else None
             if streams and all(uses[stream.objgen] == 1 for stream in streams):
-                unit = float(page.obj.get("/UserUnit", 1))
-                self.pages.append(Part(streams, number, page.obj, names, unit if names is not None else 0.0))
+                unit = float(page.obj.get("/UserUnit", 1)) if followed else 0.0
+                self.pages.append(Part(streams, number, page.obj, names, unit))
                 continue
             self.pages += [Part([stream], number, names=names) for stream in streams]
 
@@ -126,7 +127,11 @@ class Scene:
 
     def _grow(self, form: Any, size: float) -> None:
         node = self._nodes[form.objgen]
-        a, b, c, d, *_ = (float(value) for value in form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
+        try:
+            a, b, c, d, *_ = (float(value) for value in form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
+        except malformed():
+            self._lost.add(form.objgen)
+            return
         node.scale = max(node.scale, size * max(math.hypot(a, b), math.hypot(c, d)))
 
     def _lose_appearances(self, note: Any) -> None:
@@ -224,7 +229,8 @@ def others(pdf: "pikepdf.Pdf", done: set[Key]) -> Iterator[Part]:
             found = [thing] if is_content else []
         elif isinstance(thing, pikepdf.Dictionary) and thing.get("/Subtype") == "/Type3":
             glyphs = thing.get("/CharProcs")
-            found = _streams(pikepdf.Array(list(glyphs.values()))) if isinstance(glyphs, pikepdf.Dictionary) else []
+            drawings = list(glyphs.values()) if isinstance(glyphs, pikepdf.Dictionary) else []
+            found = [drawing for drawing in drawings if isinstance(drawing, pikepdf.Stream)]
         else:
             continue
         for stream in found:

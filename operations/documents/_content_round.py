@@ -86,6 +86,7 @@ class Rounding:
         self._wide = False
         self._steps: dict[int, set[int]] = {}
         self._known: dict[int, dict[bytes, tuple[float, bytes]]] = {}
+        self._line_off, self._off = [0.0, 0.0], 0.0
         self._measure()
         self._text(_IDENTITY)
         self._does: dict[bytes, Callable[[list[bytes], bytes], Iterable[Instruction]]] = {
@@ -247,6 +248,8 @@ class Rounding:
         return operands[:4] + made
 
     def _dash(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
+        if len(operands) != 2 or operands[0][:1] != b"[":
+            raise Unclear("dashes have another number of operands")
         return [([_content_tokens.array(operands[0]), *operands[1:]], operator)]
 
     def _paint(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
@@ -261,8 +264,8 @@ class Rounding:
         self._text_linear = linear
         a, b, c, d = linear
         e, f, g, h = self._now.linear
-        self._across = math.hypot(a * e + b * g, a * f + b * h)
-        self._grids = grid_of(self._across), grid_of(math.hypot(c * e + d * g, c * f + d * h))
+        across, down = math.hypot(a * e + b * g, a * f + b * h), math.hypot(c * e + d * g, c * f + d * h)
+        self._grids, self._largest = (grid_of(across), grid_of(down)), max(across, down)
 
     def _font(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
         if len(operands) != 2:
@@ -322,9 +325,9 @@ class Rounding:
 
     def _show(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
         font = self._now.font
-        unit = abs(font or 0.0) / 1000 * max(1.0, abs(self._now.stretch)) * self._across
+        unit = abs(font or 0.0) / 1000 * max(1.0, abs(self._now.stretch)) * self._largest
         grid = grid_of(unit)
-        if len(operands) != 1:
+        if len(operands) != 1 or operands[0][:1] != b"[":
             raise Unclear("it is not certain what is shown")
         if grid is None:
             return [([_content_tokens.array(operands[0])], operator)]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from mediamill.operations.documents import _content_tokens
 from mediamill.operations.documents._content_round import Rounding
-from mediamill.operations.documents._content_tokens import INLINE, Instruction
+from mediamill.operations.documents._content_tokens import INLINE, Instruction, Unclear
 
 _STATE = {
     b"g": b"fill", b"rg": b"fill", b"k": b"fill", b"G": b"stroke", b"RG": b"stroke", b"K": b"stroke", b"w": b"w",
@@ -129,4 +129,7 @@ def rounded(data: bytes, rounding: Rounding, parts: Sequence[int] = ()) -> bytes
     Raises:
         Unclear: It is not certain how it is to be read.
     """
-    return written(necessary(rounding.instructions(_content_tokens.instructions(data, parts))))
+    try:
+        return written(necessary(rounding.instructions(_content_tokens.instructions(data, parts))))
+    except (ValueError, LookupError, OverflowError) as error:  # operands that are none of what they have to be
+        raise Unclear(str(error)) from error

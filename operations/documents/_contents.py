@@ -96,7 +96,10 @@ class _Work:
     def _decoded(self, stream: "pikepdf.Stream") -> bytes | None:
         if self._left <= 0 or "/F" in stream:
             return None
-        data = _filters.decoded(stream, min(MAX_STREAM_BYTES, self._left))
+        try:
+            data = _filters.decoded(stream, min(MAX_STREAM_BYTES, self._left))
+        except malformed():
+            return None
         self._left -= len(data or b"")
         return data
 
@@ -104,49 +107,49 @@ class _Work:
         """Rewrite a stream; return how large what it paints is, None where that could not be followed."""
         joined = b"\n".join(plain)
         parts = [end - 1 for end in itertools.accumulate(len(data) + 1 for data in plain[:-1])]
-        rounding = None
+        sizes = None
         if self._scene.is_followed(part):
             assert part.names is not None
             rounding = Rounding(part.scale, part.names.fonts)
             try:
                 made = _content_short.rounded(joined, rounding, parts)
             except Unclear:
-                rounding = None
+                pass  # as it is written it may still be clear
+            else:
+                sizes = rounding.painted
+                if self._is_kept(part, plain, made, "rounded"):
+                    return sizes
         try:
-            if rounding is None:
-                made = _content_short.shortened(joined, parts)
+            self._is_kept(part, plain, _content_short.shortened(joined, parts), "spelled")
         except Unclear:
             if len(plain) > 1:
                 for stream, data in zip(part.streams, plain, strict=True):
                     self._alone(stream, data, part.page)
-            return None
-        if made != joined or len(plain) > 1:
-            self._keep_smaller(part, plain, made, "rounded" if rounding is not None else "spelled")
-        return None if rounding is None else rounding.painted
+        return sizes
 
     def _alone(self, stream: "pikepdf.Stream", data: bytes, page: int | None) -> None:
         try:
             made = _content_short.shortened(data, [len(data)])
         except Unclear:
             return
-        if made != data:
-            self._keep_smaller(Part([stream], page), [data], made, "spelled")
+        self._is_kept(Part([stream], page), [data], made, "spelled")
 
-    def _keep_smaller(self, part: Part, plain: list[bytes], made: bytes, kind: str) -> None:
+    def _is_kept(self, part: Part, plain: list[bytes], made: bytes, kind: str) -> bool:
+        """Put a stream in the place of what it was made from where it packs smaller."""
         import deflate
         import pikepdf
 
         def quick(data: bytes) -> int:
             return len(deflate.zlib_compress(data, _QUICK))
 
-        if quick(made) >= sum(map(quick, plain)):
-            return
+        if plain == [made] or quick(made) >= sum(map(quick, plain)):
+            return False
         first, *rest = part.streams
         packed = _filters.deflate(made)
         before = sum(map(_stored, part.streams)) + _REFERENCE * len(rest)
         after = min(len(packed) + len(_filters.FLATE) + 1, len(made))
         if after >= before:
-            return
+            return False
         if after == len(made):
             first.write(made)
         else:
@@ -159,6 +162,7 @@ class _Work:
         if part.page is not None:
             for one in (kind, "joined" if rest else kind, "form" if part.holder is None else kind):
                 self.done.pages.setdefault(one, part.page)
+        return True
 
 
 def _stored(stream: "pikepdf.Stream") -> int:

@@ -418,6 +418,35 @@ def test_a_form_that_is_an_appearance_or_a_mask_is_not_rounded(done, tmp_path):
     assert drawn == read(FINE)
 
 
+def test_drawings_that_are_letters_are_spelled_shorter_and_not_rounded(done, tmp_path):
+    def letters(pdf):
+        font = Dictionary(Type=Name.Font, Subtype=Name.Type3, FontBBox=Array([0, 0, 9, 9]), FirstChar=120, LastChar=120)
+        font.FontMatrix, font.Widths = Array([0.1, 0, 0, 0.1, 0, 0]), Array([9])
+        font.CharProcs = Dictionary(x=pdf.make_stream(b"9.000  0.0 0 0 9 9 d1\n" + FINE + LINES))
+        font.Encoding = Dictionary(Type=Name.Encoding, Differences=Array([120, Name.x]))
+        return Dictionary(Font=Dictionary(F=pdf.make_indirect(font)))
+
+    source = document(tmp_path / "a.pdf", LINES + b"BT /F 12 Tf 9 9 Td (xx) Tj ET", resources=letters)
+    output = made(done, tmp_path, source, "medium")
+    with pikepdf.open(output) as pdf:
+        drawn = pdf.pages[0].obj.Resources.Font.F.CharProcs.x.read_bytes()
+    assert drawn.startswith(b"9 0 0 0 9 9 d1 1.123456 2.234567 m")
+    assert (shown(output) == shown(source)).all()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"/a 0 0 1 0 0 cm", b"1 0 0 1 0 cm", b"Tz", b"gs", b"d", b"(x) TJ", b"1 m", b"1 2 3 re", b"/F Tf", b"Q",
+     b"9" * 400 + b".5 1 1 1 re", b"3 4 Td (x) Tj"],
+)  # fmt: skip
+def test_operands_that_make_no_sense_cost_nothing_but_the_rounding(done, tmp_path, odd):
+    source = document(tmp_path / "a.pdf", LINES + FINE + odd + b" ", resources=helvetica)
+    output = made(done, tmp_path, source, "medium")
+    found = content(output)
+    assert len(found) < len(content(source))
+    assert read(found)[-1] == read(odd)[-1]
+
+
 def test_moves_there_and_back_are_left_out(done, tmp_path):
     back = b"1 0 0 1 72.5 735.648 cm 0 0 1 rg 1 0 0 1 -72.5 -735.648 cm 5 5 10 10 re f " * 30
     source = document(tmp_path / "a.pdf", back)
