@@ -1,13 +1,14 @@
 """The course of making a document smaller: change, save, prove; and step back where the proof fails."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from mediamill.operations.contract import Context
 from mediamill.operations.documents import (
+    _contents,
     _dedupe,
     _fonts,
     _grey,
@@ -31,6 +32,9 @@ BASE_MEMORY = 120 << 20
 
 COPIES = 5
 """How many times a file is in memory: read, opened, changed, saved, and opened again to be looked at."""
+
+MOVED = 0.1
+"""How far text may be found from where it was, in points, where numbers are rounded: a step of what it is read to."""
 
 EXACT = Tolerance()
 
@@ -58,9 +62,9 @@ class Preset(Struct, frozen=True):
 
 
 PRESETS = {
-    "low": Preset(72, 52, Tolerance(0.75, 64.0, 24.0, 72)),
-    "medium": Preset(150, 60, Tolerance(0.85, 32.0, 12.0, 100), 1.5),
-    "high": Preset(220, 82, Tolerance(0.92, 28.0, 10.0)),
+    "low": Preset(72, 52, Tolerance(0.75, 64.0, 24.0, 72, moved=MOVED)),
+    "medium": Preset(150, 60, Tolerance(0.85, 32.0, 12.0, 100, moved=MOVED), 1.5),
+    "high": Preset(220, 82, Tolerance(0.92, 28.0, 10.0, moved=MOVED)),
 }
 
 
@@ -79,6 +83,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         subset_fonts: Whether fonts are cut down to the glyphs used.
         verify: Which pages are proven.
         spared: How many times the resolution asked for pictures may keep where less would show.
+        contents: What becomes of content streams: nothing, a shorter spelling of the same, or, where pictures may lose
+            something, numbers rounded to what can be seen.
     """
 
     dpi: int
@@ -92,6 +98,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     subset_fonts: bool
     verify: Mode
     spared: float = 1.0
+    contents: Literal["kept", "spelled", "rounded"] = "rounded"
 
     def has_to_change(self, greyed: "_grey.Greyed") -> bool:
         """Return whether more was asked for than a smaller file, and there was anything to do."""
@@ -105,12 +112,26 @@ class Made(Struct, frozen=True):
     metadata: dict[str, Any]
 
 
+class _Changes(Struct, frozen=True):
+    """What was done to a document.
+
+    Attributes:
+        images: What became of its pictures.
+        contents: What became of its content streams.
+        fonts: The bytes its fonts lost.
+        greyed: What was made grey, and what kept its colours.
+    """
+
+    images: "_images.Report" = field(default_factory=_images.Report)
+    contents: "_contents.Rewritten" = field(default_factory=_contents.Rewritten)
+    fonts: int = 0
+    greyed: "_grey.Greyed" = field(default_factory=_grey.Greyed)
+
+
 class _Attempt(Struct, frozen=True):
     data: bytes
-    images: "_images.Report"
-    fonts: int
     verdict: Verdict
-    greyed: "_grey.Greyed" = field(default_factory=_grey.Greyed)
+    done: _Changes = field(default_factory=_Changes)
 
 
 def compress(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> Made:
@@ -134,13 +155,13 @@ def compress(source: Source, facts: DocumentFacts, settings: Settings, ctx: Cont
     attempt, kept = _proven(source, facts, settings, ctx)
     if attempt.verdict.reason:
         return _given_up(attempt.verdict.reason, source, facts, settings, pictures, ctx)
-    if len(attempt.data) >= len(data) and not settings.has_to_change(attempt.greyed):
+    if len(attempt.data) >= len(data) and not settings.has_to_change(attempt.done.greyed):
         return _untouched(data, facts, pictures, "already as small as it gets")
-    metadata = _metadata_of(facts, data, attempt.data, attempt.images, attempt.fonts)
+    metadata = _metadata_of(facts, data, attempt.data, attempt.done.images, attempt.done.fonts)
     metadata["verified"] = {"mode": settings.verify, "pages": attempt.verdict.pages}
     metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
-    if attempt.greyed.kept:
-        metadata["colours_kept"] = dict(attempt.greyed.kept)
+    if attempt.done.greyed.kept:
+        metadata["colours_kept"] = dict(attempt.done.greyed.kept)
     metadata.update(kept)
     if settings.remove_metadata:
         metadata.update(_lost(facts))
@@ -152,13 +173,14 @@ def _proven(source: Source, facts: DocumentFacts, settings: Settings, ctx: Conte
     packed = _streams.Packed()
     attempt = _attempt(source, facts, settings, packed, ctx)
     kept: dict[str, str] = {}
-    for names, careful in _more_careful(settings):
-        without_fonts = "fonts_kept" in names
-        if not attempt.verdict.reason or (without_fonts and not attempt.data):
+    reasons: dict[str, str] = {}
+    for what, careful in _more_careful(settings):
+        verdict = attempt.verdict
+        if not verdict.reason:
             break
-        if without_fonts and not attempt.fonts and "fonts_kept" not in kept:
-            continue  # they are what they were
-        kept = dict.fromkeys(names, attempt.verdict.reason)
+        if (what == ("numbers_kept",) and not verdict.moved) or _is_in_vain(what, attempt, kept):
+            continue
+        kept = {one: reasons.setdefault(one, verdict.reason) for one in what}
         attempt = _attempt(source, facts, careful, packed, ctx)
     return attempt, kept
 
@@ -173,21 +195,37 @@ def _given_up(
     if not facts.repaired:
         bare = _bare(source, facts, settings, ctx)
         if not bare.verdict.reason:
-            found = _metadata_of(facts, data, bare.data, replace(bare.images, found=pictures))
+            found = _metadata_of(facts, data, bare.data, replace(bare.done.images, found=pictures))
             return Made(bare.data, {**found, **_lost(facts), "only_metadata_removed": reason})
     return _untouched(data, facts, pictures, f"not proven the same: {reason}; its metadata are still there")
 
 
 def _more_careful(settings: Settings) -> Iterator[tuple[tuple[str, ...], Settings]]:
-    """Yield what is tried where the proof fails: pictures stay what they were, or fonts, or both."""
+    """Yield what is tried where the proof fails: what stays as it was, of numbers, pictures, fonts and contents."""
     tolerance = GREY if settings.grayscale else EXACT
     exact = replace(settings, lossy=False, dpi=0, quality=0, tolerance=tolerance)
     if settings.lossy:
+        yield ("numbers_kept",), replace(settings, contents="spelled")
         yield ("pictures_kept",), exact
     if settings.subset_fonts:
         yield ("fonts_kept",), replace(settings, subset_fonts=False)
+    yield ("contents_kept",), replace(settings, contents="kept")
+    pictures = ("pictures_kept",) if settings.lossy else ()
     if settings.lossy and settings.subset_fonts:
         yield ("pictures_kept", "fonts_kept"), replace(exact, subset_fonts=False)
+    if settings.lossy or settings.subset_fonts:
+        fonts = ("fonts_kept",) if settings.subset_fonts else ()
+        last = replace(exact if settings.lossy else settings, subset_fonts=False, contents="kept")
+        yield (*pictures, *fonts, "contents_kept"), last
+
+
+def _is_in_vain(what: tuple[str, ...], attempt: _Attempt, kept: dict[str, str]) -> bool:
+    """Return whether nothing is to be expected of keeping that: no file was made at all, or it is what it was."""
+    if not attempt.data:
+        return what != ("pictures_kept",)
+    fonts = "fonts_kept" in what and not attempt.done.fonts and "fonts_kept" not in kept
+    contents = "contents_kept" in what and not attempt.done.contents.pages and "contents_kept" not in kept
+    return fonts or contents
 
 
 def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
@@ -207,7 +245,7 @@ def _bare(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context
         reason = f"it cannot be written anew: {error}"
     except RuntimeError as error:  # what qpdf raises where it finds itself at a loss
         reason = f"it cannot be written anew: {error}"
-    return _Attempt(made, _images.Report(), 0, Verdict(reason))
+    return _Attempt(made, Verdict(reason))
 
 
 def _attempt(
@@ -215,8 +253,8 @@ def _attempt(
 ) -> _Attempt:
     data = source.data
     attempt = _worked(source, facts, settings, packed, ctx)
-    made, greyed = attempt.data, attempt.greyed
-    if attempt.verdict.reason or (len(made) >= len(data) and not settings.has_to_change(greyed)):
+    made, done = attempt.data, attempt.done
+    if attempt.verdict.reason or (len(made) >= len(data) and not settings.has_to_change(done.greyed)):
         return attempt
     ctx.progress(90, "comparing")
     verdict = compare(
@@ -224,9 +262,10 @@ def _attempt(
         made,
         password=source.password,
         mode=settings.verify,
-        tolerance=_with_blends(settings.tolerance) if _grey.BLENDED in greyed.kept else settings.tolerance,
+        tolerance=_with_blends(settings.tolerance) if _grey.BLENDED in done.greyed.kept else settings.tolerance,
         check=ctx.check,
-        changed=() if settings.grayscale else set(attempt.images.pages.values()),
+        changed=() if settings.grayscale else set(done.images.pages.values()),
+        always=done.contents.pages.values(),
         grey=settings.grayscale,
     )
     return replace(attempt, verdict=verdict)
@@ -240,15 +279,15 @@ def _worked(
 
     with source.taken() as pdf:
         try:
-            images, fonts, greyed = _changed(pdf, facts, settings, packed, ctx)
+            done = _changed(pdf, facts, settings, packed, ctx)
         except malformed() as error:
-            return _Attempt(b"", _images.Report(), 0, Verdict(f"it is not built as a PDF has to be: {error}"))
+            return _Attempt(b"", Verdict(f"it is not built as a PDF has to be: {error}"))
         ctx.progress(85, "writing")
         try:
             made = save(pdf, facts, linearize=settings.linearize)
         except (pikepdf.PdfError, RuntimeError) as error:
-            return _Attempt(b"", images, fonts, Verdict(f"it cannot be written anew: {error}"))
-    return _Attempt(made, images, fonts, Verdict(None), greyed)
+            return _Attempt(b"", Verdict(f"it cannot be written anew: {error}"), done)
+    return _Attempt(made, Verdict(None), done)
 
 
 def _with_blends(tolerance: Tolerance) -> Tolerance:
@@ -257,8 +296,8 @@ def _with_blends(tolerance: Tolerance) -> Tolerance:
 
 def _changed(
     pdf: "pikepdf.Pdf", facts: DocumentFacts, settings: Settings, packed: _streams.Packed, ctx: Context
-) -> tuple["_images.Report", int, "_grey.Greyed"]:
-    """Change a document; return what became of its pictures, the bytes its fonts lost, and what was made grey."""
+) -> _Changes:
+    """Change a document, and say what was done."""
     gone = set[_dedupe.Key]()
     _streams.drop_private(pdf, gone)
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
@@ -276,7 +315,10 @@ def _changed(
     )
     images = _images.recompress(pdf, wish, gone, ctx)
     fonts = _fonts.subset(pdf, ctx.check, archival=bool(facts.pdfa)) if settings.subset_fonts else 0
-    _streams.repack(pdf, gone, ctx.check, images.packed, packed)
+    contents = _contents.Rewritten()
+    if settings.contents != "kept":
+        contents = _contents.rewrite(pdf, gone, ctx.check, rounded=settings.lossy and settings.contents == "rounded")
+    _streams.repack(pdf, gone | contents.packed, ctx.check, images.packed, packed)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if not settings.linearize:  # where pages are found by their hints, readers don't look for what they inherit
         _pages.share_boxes(pdf)
@@ -284,7 +326,7 @@ def _changed(
     images.found += first_copies
     images.coded |= greyed.pictures
     images.saved += greyed.saved
-    return images, fonts, greyed
+    return _Changes(images, contents, fonts, greyed)
 
 
 def _knows_wavelets(facts: DocumentFacts) -> bool:

@@ -86,21 +86,6 @@ class _Data(io.BytesIO):
         return "document"
 
 
-def check_kind(opened: Blob) -> None:
-    """Check that a job's input is a PDF.
-
-    Raises:
-        UnsupportedFormat: It is not.
-    """
-    if opened.kind.format != "pdf":
-        raise UnsupportedFormat(
-            f"Input is {opened.kind.description}, not a PDF document: {text(opened.name, 200)}",
-            field="input",
-            received=opened.kind.format or None,
-            expected="pdf",
-        )
-
-
 def open_asking(opened: Blob, password: str | None, ctx: Context) -> "Source":
     """Open a job's document, asking the host for its password where the job has none or a wrong one.
 

@@ -131,7 +131,10 @@ def drop_private(pdf: "pikepdf.Pdf", gone: set[tuple[int, int]]) -> None:
         pdf: The document, changed in place.
         gone: Thumbnails that are objects of their own are added.
     """
-    for holder in [pdf.Root, *(page.obj for page in pdf.pages)]:
+    import pikepdf
+
+    forms = (thing for thing in pdf.objects if isinstance(thing, pikepdf.Stream) and thing.get("/Subtype") == "/Form")
+    for holder in [pdf.Root, *(page.obj for page in pdf.pages), *forms]:
         for key in ("/Thumb", "/PieceInfo"):
             if key in holder:
                 if key == "/Thumb" and holder[key].is_indirect:

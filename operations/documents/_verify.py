@@ -7,7 +7,7 @@ resampling hardly move.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,12 +45,14 @@ class Tolerance(Struct, frozen=True):
         block: The most the mean of a block of 8x8 pixels may differ, 0..255.
         patch: The most that of a patch of 32x32 pixels may.
         dpi: Resolution at which pages are compared at most: what pictures are to keep.
+        moved: How far text may be moved, in points.
     """
 
     similarity: float = 1.0
     block: float = 0.0
     patch: float = 0.0
     dpi: int = 144
+    moved: float = 0.0
 
 
 class Verdict(Struct, frozen=True):
@@ -60,11 +62,13 @@ class Verdict(Struct, frozen=True):
         reason: What differs too much, None where nothing does.
         pages: How many pages were rendered.
         similarity: The least structural similarity of a page; 1 where all are identical.
+        moved: Whether what differs is text, or where it stands.
     """
 
     reason: str | None
     pages: int = 0
     similarity: float = 1.0
+    moved: bool = False
 
 
 def compare(
@@ -76,6 +80,7 @@ def compare(
     tolerance: Tolerance,
     check: Callable[[], None],
     changed: Collection[int] = (),
+    always: Iterable[int] = (),
     grey: bool = False,
 ) -> Verdict:
     """Say whether a document may stand for another.
@@ -88,14 +93,15 @@ def compare(
         tolerance: How far pages may differ.
         check: Called between pages; raises where the job is to stop.
         changed: Pages that show every kind of change there is; they come first in a sample.
+        always: Pages that are in every sample.
         grey: Whether the pages' greys are compared, instead of their colours.
     """
     import pypdfium2
 
     vips(1)
-
+    render = _greys if grey else _render
     try:
-        told = _looked_into(before, after, password, mode, changed, check)
+        told = _looked_into(before, after, password, mode, changed, always, check)
     except MediaError as error:
         return Verdict(f"it does not open again: {error.message}")
     if isinstance(told, str):
@@ -107,15 +113,19 @@ def compare(
             closing(pypdfium2.PdfDocument(before, password=password or None)) as one,
             closing(pypdfium2.PdfDocument(after, password=password or None)) as other,
         ):
-            return _compare_pages(
-                one, other, [at for at in told if at < len(one)], tolerance, check, _greys if grey else _render
-            )
+            return _compare_pages(one, other, [at for at in told if at < len(one)], tolerance, check, render)
     except pypdfium2.PdfiumError as error:
         return Verdict(f"it cannot be rendered: {error}")
 
 
 def _looked_into(
-    before: bytes, after: bytes, password: str, mode: Mode, changed: Collection[int], check: Callable[[], None]
+    before: bytes,
+    after: bytes,
+    password: str,
+    mode: Mode,
+    changed: Collection[int],
+    always: Iterable[int],
+    check: Callable[[], None],
 ) -> list[int] | str:
     """Return the pages to be rendered, or why one document cannot stand for the other, or none of them be rendered.
 
@@ -127,7 +137,7 @@ def _looked_into(
     with open_pdf(before, password) as pdf:
         if len(pdf.pages) != pages:
             return f"it has {pages} pages instead of {len(pdf.pages)}"
-        numbers, costs = _numbers(pages, mode, changed) if mode != "off" else [], Costs()
+        numbers, costs = _numbers(pages, mode, changed, always) if mode != "off" else [], Costs()
         for number in numbers:
             check()
             if costs.too_much(pdf.pages[number]):
@@ -149,8 +159,8 @@ def _compare_pages(
     for index, number in enumerate(numbers):
         check()
         with closing(one[number]) as left, closing(other[number]) as right:
-            if _text(left) != _text(right):
-                return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst)
+            if not _same_text(_text(left), _text(right), tolerance.moved):
+                return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst, moved=True)
             found = difference(render(left, tolerance.dpi), render(right, tolerance.dpi))
         worst = min(worst, found.similarity)
         if found.exceeds(tolerance):
@@ -158,18 +168,31 @@ def _compare_pages(
     return Verdict(None, len(numbers), worst)
 
 
-def _numbers(pages: int, mode: Mode, changed: Collection[int]) -> list[int]:
+def _numbers(pages: int, mode: Mode, changed: Collection[int], always: Iterable[int]) -> list[int]:
     """Return the pages to be compared, from 0: in a sample one of each kind of change, and others, evenly spread."""
     if mode == "all" or pages == 1:
         return list(range(pages))
-    chosen = set(sorted(changed)[:_SAMPLED])
+    chosen = {*sorted(changed)[:_SAMPLED], *always}
     spread = min(_SAMPLED, math.ceil(math.sqrt(pages)) if changed else pages)
     even = [round(index * (pages - 1) / (spread - 1)) for index in range(spread)]
     chosen.update([number for number in even if number not in chosen][: max(0, spread - len(chosen))])
     return sorted(chosen)
 
 
-def _text(page: Any) -> tuple[str, tuple[tuple[float, ...], ...]]:
+_Text = tuple[str, tuple[tuple[float, ...], ...]]
+
+
+def _same_text(one: _Text, other: _Text, moved: float) -> bool:
+    """Return whether two pages say the same, and each in the same place or no further from it than that."""
+    if one == other:
+        return True
+    if not moved or one[0] != other[0] or len(one[1]) != len(other[1]):
+        return False
+    pairs = zip(one[1], other[1], strict=True)
+    return all(abs(a - b) < moved + 0.01 for here, there in pairs for a, b in zip(here, there, strict=True))
+
+
+def _text(page: Any) -> _Text:
     """Return a page's text and where it stands, in points."""
     with closing(page.get_textpage()) as text:
         boxes = (text.get_rect(index) for index in range(min(text.count_rects(), 200)))

@@ -7,10 +7,11 @@ from msgspec import Meta
 
 from mediamill.operations.contract import Blob, Context, Lane, Metadata, Plan, Target
 from mediamill.operations.documents import _compress, _images
-from mediamill.operations.documents._open import check_kind, look, open_asking
+from mediamill.operations.documents._open import look, open_asking
 from mediamill.operations.documents._verify import Mode
-from mediamill.protocol.errors import InvalidJob
+from mediamill.protocol.errors import InvalidJob, UnsupportedFormat
 from mediamill.protocol.job import Job, OutputPath, Source
+from mediamill.protocol.results import text
 
 SUMMARY = "Make a PDF smaller; text, links, forms and structure stay."
 EXAMPLE: dict[str, Any] = {
@@ -117,7 +118,7 @@ def run(params: Params, ctx: Context) -> Metadata:
 
 
 def _plan(params: Params, opened: Blob) -> Plan:
-    check_kind(opened)
+    _check_kind(opened)
     path = params.output or os.path.join(params.output_dir or "", f"{os.path.splitext(opened.name)[0]}.pdf")
     memory = _compress.BASE_MEMORY + _compress.COPIES * len(opened.data)
     return Plan(targets=(Target(path=path, format="pdf"),), memory_bytes=memory)
@@ -138,3 +139,18 @@ def _settings(params: Params) -> _compress.Settings:
         verify=params.verify,
         spared=preset.spared if preset and params.image_dpi is None else 1.0,
     )
+
+
+def _check_kind(opened: Blob) -> None:
+    """Check that a job's input is a PDF.
+
+    Raises:
+        UnsupportedFormat: It is not.
+    """
+    if opened.kind.format != "pdf":
+        raise UnsupportedFormat(
+            f"Input is {opened.kind.description}, not a PDF document: {text(opened.name, 200)}",
+            field="input",
+            received=opened.kind.format or None,
+            expected="pdf",
+        )

@@ -25,6 +25,10 @@ def said(pdf):
     return cipher.R, cipher.V, cipher.P, cipher.bits, cipher.stream_method, cipher.string_method, cipher.encryption_key
 
 
+def instructions(page):
+    return [(one.operator, list(one.operands)) for one in pikepdf.parse_content_stream(page)]
+
+
 @pytest.mark.parametrize("fields", [{}, {"remove_metadata": True, "linearize": True}], ids=["plain", "asked for more"])
 @pytest.mark.parametrize("user", ["", "user"])
 @pytest.mark.parametrize("cipher", CIPHERS)
@@ -38,7 +42,7 @@ def test_every_encryption_stays_with_its_permissions(done, sample, tmp_path, cip
             assert said(after) == said(before)
             assert after.allow == before.allow
             assert after.owner_password_matched == before.owner_password_matched
-            assert after.pages[0].obj.Contents.read_bytes() == before.pages[0].obj.Contents.read_bytes()
+            assert instructions(after.pages[0]) == instructions(before.pages[0])
 
 
 @pytest.mark.parametrize(("flags", "inherited"), [(0, False), (1, False), (3, False), (3, True)])
