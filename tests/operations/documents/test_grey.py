@@ -235,10 +235,11 @@ def test_a_grey_document_that_gets_no_smaller_stays_as_it_is(done, tmp_path):
     pdf.add_blank_page(page_size=(100, 100))
     pdf.pages[0].obj.Contents = pdf.make_stream(b"0.5 g 0 0 9 9 re f")
     pdf.save(source)
-    done("pdf_compress", input=source, output=output)
-    metadata = done("pdf_compress", input=output, output=tmp_path / "c.pdf", grayscale=True).metadata
+    while "skipped" not in done("pdf_compress", input=source, output=output).metadata:
+        output.replace(source)
+    metadata = done("pdf_compress", input=source, output=output, grayscale=True).metadata
     assert metadata["skipped"] == "already as small as it gets"
-    assert (tmp_path / "c.pdf").read_bytes() == output.read_bytes()
+    assert output.read_bytes() == source.read_bytes()
 
 
 def test_colours_that_come_out_wrong_are_not_let_through(greyed, sample, monkeypatch):
