@@ -233,7 +233,4 @@ def others(pdf: "pikepdf.Pdf", done: set[Key]) -> Iterator[Part]:
             found = [drawing for drawing in drawings if isinstance(drawing, pikepdf.Stream)]
         else:
             continue
-        for stream in found:
-            if stream.objgen not in done:
-                done.add(stream.objgen)
-                yield Part([stream])
+        yield from (Part([stream]) for stream in found if stream.objgen not in done)
