@@ -574,7 +574,7 @@ def is_alive(thing):
 
     try:
         return len(thing.keys()) > 0
-    except pikepdf.DeletedObjectError:
+    except (pikepdf.DeletedObjectError, pikepdf.PdfError):  # its document is closed, or gone altogether
         return False
 
 
