@@ -10,7 +10,7 @@ import struct
 from types import SimpleNamespace
 from typing import Any
 
-from mediamill.operations.documents import _filters
+from mediamill.operations.documents import _filters, _glyph_names
 
 _NOTDEF = ".notdef"
 
@@ -126,21 +126,9 @@ def _kept(font: Any, cids: set[int], codes: set[int], names: set[str]) -> set[st
         own = getattr(font, "Encoding", None)
         if 0 in codes and isinstance(own, list) and own[0] == _NOTDEF:
             raise Unreadable  # fontTools passes over code 0, whatever it stands for
-        wanted |= {table[code] for table in _encodings(font) for code in codes if code < len(table)}
+        wanted |= {name for code in codes for name in _glyph_names.of_code(code)}
+        wanted |= {own[code] for code in codes if code < len(own)} if isinstance(own, list) else set()
     return {_NOTDEF, *(name for name in order if name in wanted)}
-
-
-def _encodings(font: Any) -> list[list[str]]:
-    """Return what codes may mean: in the font's own encoding, and in those that documents name."""
-    from fontTools.agl import UV2AGL
-    from fontTools.encodings.StandardEncoding import StandardEncoding
-
-    found: list[list[str]] = [StandardEncoding]
-    for codec in ("cp1252", "mac_roman", "latin-1"):
-        letters = [bytes([code]).decode(codec, "ignore") for code in range(256)]
-        found.append([str(UV2AGL.get(ord(letter), _NOTDEF)) if letter else _NOTDEF for letter in letters])
-    own = getattr(font, "Encoding", None)
-    return [*found, own] if isinstance(own, list) else found
 
 
 def _subset(data: bytes, kept: set[str], *, by_number: bool, flat: bool) -> bytes:

@@ -8,6 +8,8 @@ import io
 import struct
 from typing import Any
 
+from mediamill.operations.documents import _glyph_names
+
 _VERSIONS = (b"\0\1\0\0", b"true")
 _DROPPED = ("GSUB", "GPOS", "GDEF", "BASE", "JSTF", "DSIG", "kern", "hdmx", "VDMX", "LTSH", "PCLT", "meta")
 """Tables that need not be cut, because they are not kept."""
@@ -165,7 +167,7 @@ def _found(font: Any, codes: set[int], names: set[str]) -> list[tuple[str | None
     for code in sorted(codes):
         letters = {bytes([code]).decode(encoding, "ignore") for encoding in _ENCODINGS} - {""}
         points = [code, *(base + code for base in _SYMBOL_BASES), *sorted(ord(letter) for letter in letters)]
-        called = sorted(name for name in (_glyph_name(letter) for letter in letters) if name in known)
+        called = sorted(_glyph_names.of_code(code) & known if code < 256 else ())
         found.append((*(table.get(point) for table in tables for point in points), *called))
     for name in sorted(names - {".notdef"}):
         points = _points(name)
@@ -174,12 +176,6 @@ def _found(font: Any, codes: set[int], names: set[str]) -> list[tuple[str | None
             raise Unreadable
         found.append(mine)
     return found
-
-
-def _glyph_name(letter: str) -> str:
-    from fontTools.agl import UV2AGL
-
-    return str(UV2AGL.get(ord(letter), ""))
 
 
 def _points(name: str) -> list[int]:

@@ -179,3 +179,17 @@ def test_a_font_stays_whole_where_code_0_is_shown_and_not_read(sample):
     assert _cff.cut(target.getvalue(), cids=set(), codes={66}, names={})[1] == ["B"]
     with pytest.raises(_cff.Unreadable):
         _cff.cut(target.getvalue(), cids=set(), codes={0, 66}, names={})
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (0xDE, "fi"), (0xDF, "fl"), (0xBD, "Omega"), (0xDB, "currency"), (0xCA, "space"),
+        (0xB2, "twosuperior"), (0xB9, "onesuperior"), (0xAD, "hyphen"), (0x81, "bullet"), (0xAE, "fi"), (0x41, "A"),
+    ],
+)  # fmt: skip
+def test_glyphs_stay_whatever_encoding_names_them(code, name):
+    """By MacRomanEncoding, WinAnsiEncoding and StandardEncoding, which fontTools' names of letters do not all have."""
+    order = [".notdef", name, "Z"]
+    whole = SimpleNamespace(charset=order, Encoding="StandardEncoding")
+    assert _cff._kept(whole, set(), {code}, set()) == {".notdef", name}
