@@ -30,8 +30,9 @@ MAX_STREAM_BYTES = 8 << 20
 MAX_BYTES = 32 << 20
 """Decoded bytes of a document's content that are rewritten at most; at 2 to 5 MB/s."""
 
-_QUICK = 5
-"""The level of libdeflate at which two spellings of the same content are held against each other."""
+_PAYS = 0.97
+"""The part of a stream spelled shorter that its rounded one may take to stand for it: where a reader puts letters on
+whole pixels, the least change moves some of them by one."""
 
 _REFERENCE = len(b" 1234 0 R")
 
@@ -107,25 +108,30 @@ class _Work:
         """Rewrite a stream; return how large what it paints is, None where that could not be followed."""
         joined = b"\n".join(plain)
         parts = [end - 1 for end in itertools.accumulate(len(data) + 1 for data in plain[:-1])]
-        sizes = None
-        if self._scene.is_followed(part):
-            assert part.names is not None
-            rounding = Rounding(part.scale, part.names.fonts)
-            try:
-                made = _content_short.rounded(joined, rounding, parts)
-            except Unclear:
-                pass  # as it is written it may still be clear
-            else:
-                sizes = rounding.painted
-                if self._is_kept(part, plain, made, "rounded"):
-                    return sizes
         try:
-            self._is_kept(part, plain, _content_short.shortened(joined, parts), "spelled")
+            spelled = _content_short.shortened(joined, parts)
         except Unclear:
-            if len(plain) > 1:
-                for stream, data in zip(part.streams, plain, strict=True):
-                    self._alone(stream, data, part.page)
+            for stream, data in zip(part.streams, plain, strict=True) if len(plain) > 1 else ():
+                self._alone(stream, data, part.page)
+            spelled = None
+        sizes, rounded = self._rounded(part, joined, parts)
+        if spelled is None or rounded is None or _filters.packs_to(rounded) >= _PAYS * _filters.packs_to(spelled):
+            rounded = None
+        if (rounded is None or not self._is_kept(part, plain, rounded, "rounded")) and spelled is not None:
+            self._is_kept(part, plain, spelled, "spelled")
         return sizes
+
+    def _rounded(self, part: Part, joined: bytes, parts: list[int]) -> tuple[dict[bytes, float] | None, bytes | None]:
+        """Return how large what a stream paints is, and the stream rounded; None for what cannot be told."""
+        if not self._scene.is_followed(part):
+            return None, None
+        assert part.names is not None
+        rounding = Rounding(part.scale, part.names.fonts)
+        try:
+            made = _content_short.rounded(joined, rounding, parts)
+        except Unclear:
+            return None, None
+        return rounding.painted, made
 
     def _alone(self, stream: "pikepdf.Stream", data: bytes, page: int | None) -> None:
         try:
@@ -136,13 +142,9 @@ class _Work:
 
     def _is_kept(self, part: Part, plain: list[bytes], made: bytes, kind: str) -> bool:
         """Put a stream in the place of what it was made from where it packs smaller."""
-        import deflate
         import pikepdf
 
-        def quick(data: bytes) -> int:
-            return len(deflate.zlib_compress(data, _QUICK))
-
-        if plain == [made] or quick(made) >= sum(map(quick, plain)):
+        if plain == [made] or _filters.packs_to(made) >= sum(map(_filters.packs_to, plain)):
             return False
         first, *rest = part.streams
         packed = _filters.deflate(made)

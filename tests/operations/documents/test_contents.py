@@ -22,6 +22,10 @@ LINES = b"".join(
     b"%d.50000 %d.250 m\n0%d.0 +%d.0 l  S\n" % tuple(one)
     for one in np.random.default_rng(0).integers(1, 290, (60, 4)).tolist()
 )
+ROUGH = b"".join(
+    b"%.6f %.6f m %.6f %.6f l S\n" % tuple(one) for one in np.random.default_rng(0).uniform(1, 290, (60, 4)).tolist()
+)
+"""Much that rounding makes shorter."""
 
 
 def read(content):
@@ -323,9 +327,16 @@ def test_text_is_never_off_however_often_it_moves_on(done, tmp_path):
 
 def test_leading_is_not_rounded(done, tmp_path):
     drawn = b"BT /F 10 Tf 20 500 Td 1.123456 -11.123456 TD " + b"(line) Tj T* " * 40 + b"ET"
-    source = document(tmp_path / "a.pdf", LINES + drawn, size=(600, 600), resources=helvetica)
+    source = document(tmp_path / "a.pdf", ROUGH + drawn, size=(600, 600), resources=helvetica)
     found = dict(read(content(made(done, tmp_path, source, "medium"))))
     assert found["TD"] == [1.12, -11.123456]
+
+
+def test_pages_are_not_drawn_otherwise_for_next_to_nothing(done, tmp_path):
+    source = document(tmp_path / "a.pdf", LINES * 3 + b"10.123456 20.123456 m 30.123456 40.123456 l S")
+    output = made(done, tmp_path, source, "medium")
+    assert read(content(output)) == read(content(source))
+    assert len(content(output)) < len(content(source))
 
 
 @pytest.mark.parametrize("size", [4, 10, 12, 30, 100])
@@ -361,7 +372,7 @@ def test_strings_of_wide_codes_are_not_joined(done, tmp_path):
         font.DescendantFonts = Array([descendant])
         return Dictionary(Font=Dictionary(F=font))
 
-    source = document(tmp_path / "a.pdf", LINES + b"BT /F 9 Tf [(abc)0.01(def)]TJ ET", resources=wide)
+    source = document(tmp_path / "a.pdf", ROUGH + b"BT /F 9 Tf [(abc)0.01(def)]TJ ET", resources=wide)
     output = tmp_path / "b.pdf"
     done("pdf_compress", input=source, output=output, subset_fonts=False)
     assert ("TJ", [[("string", b"abc"), ("string", b"def")]]) in read(content(output))
