@@ -157,7 +157,7 @@ def compress(source: Source, facts: DocumentFacts, settings: Settings, ctx: Cont
         return _given_up(attempt.verdict.reason, source, facts, settings, pictures, ctx)
     if len(attempt.data) >= len(data) and not settings.has_to_change(attempt.done.greyed):
         return _untouched(data, facts, pictures, "already as small as it gets")
-    metadata = _metadata_of(facts, data, attempt.data, attempt.done.images, attempt.done.fonts)
+    metadata = _metadata_of(facts, data, attempt.data, attempt.done)
     metadata["verified"] = {"mode": settings.verify, "pages": attempt.verdict.pages}
     metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
     if attempt.done.greyed.kept:
@@ -195,7 +195,7 @@ def _given_up(
     if not facts.repaired:
         bare = _bare(source, facts, settings, ctx)
         if not bare.verdict.reason:
-            found = _metadata_of(facts, data, bare.data, replace(bare.done.images, found=pictures))
+            found = _metadata_of(facts, data, bare.data, _found(pictures))
             return Made(bare.data, {**found, **_lost(facts), "only_metadata_removed": reason})
     return _untouched(data, facts, pictures, f"not proven the same: {reason}; its metadata are still there")
 
@@ -335,12 +335,18 @@ def _knows_wavelets(facts: DocumentFacts) -> bool:
 
 
 def _untouched(data: bytes, facts: DocumentFacts, pictures: int, reason: str) -> Made:
-    return Made(data, {**_metadata_of(facts, data, data, _images.Report(found=pictures)), "skipped": reason})
+    return Made(data, {**_metadata_of(facts, data, data, _found(pictures)), "skipped": reason})
 
 
-def _metadata_of(
-    facts: DocumentFacts, data: bytes, made: bytes, images: "_images.Report", fonts: int = 0
-) -> dict[str, Any]:
+def _found(pictures: int) -> _Changes:
+    """Return that nothing was done to a document of so many pictures."""
+    return _Changes(images=_images.Report(found=pictures))
+
+
+def _metadata_of(facts: DocumentFacts, data: bytes, made: bytes, done: _Changes) -> dict[str, Any]:
+    images = done.images
+    saved = {"images": images.saved, "fonts": done.fonts, "contents": done.contents.saved}
+    saved["structure"] = len(data) - len(made) - sum(saved.values())
     found: dict[str, Any] = {
         "pages": facts.pages,
         "images": {
@@ -349,7 +355,7 @@ def _metadata_of(
             "downsampled": images.downsampled,
             "deduplicated": images.deduplicated,
         },
-        "saved": {"images": images.saved, "fonts": fonts, "structure": len(data) - len(made) - images.saved - fonts},
+        "saved": saved,
         "input_bytes": len(data),
         "output_bytes": len(made),
         "compression_ratio": round(len(data) / len(made), 3),

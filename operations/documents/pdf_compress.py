@@ -26,7 +26,25 @@ Preset = Literal["low", "medium", "high", "lossless"]
 
 
 class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_fields=True, omit_defaults=True):
-    """A job that makes a PDF smaller."""
+    """A job that makes a PDF smaller.
+
+    Pictures are reduced to the resolution they are seen at and coded anew where that is smaller; fonts are cut to
+    what is shown; contents are spelled shorter, and but for `lossless` rounded to what can be seen; equal objects
+    become one; all is packed tighter. Text and where it stands, links, outlines, forms, attachments, tags, layers,
+    page labels, scripts, encryption and its permissions stay. Signed documents are returned as they are, with the
+    reason.
+
+    The result is opened again, and pages of every kind of change are rendered and read before it is written. Where
+    one does not look or read the same, what may be the cause stays as it was: `numbers_kept`, `pictures_kept`,
+    `fonts_kept` and `contents_kept` in the metadata give the reason. If nothing can be proven, or nothing gets
+    smaller, the output is the input, and `skipped` says why. Only `linearize`, `remove_metadata` and `grayscale` may
+    make a file larger.
+
+    Metadata: `pages`; `images`, how many were found, recompressed, downsampled and deduplicated; `saved`, bytes by
+    pictures, fonts, contents and structure; `compression_ratio`; `verified`, with the least similarity of pages (1 is
+    the same); where it applies `pdfa`, the level claimed; `resolution_kept` and `colours_kept`, what stayed and why;
+    `claims_removed`, standards no longer claimed; `only_metadata_removed`, why nothing else was changed.
+    """
 
     input: Annotated[Source, Meta(description="The document.")]
     output: Annotated[OutputPath, Meta(description="The file to write.")] | None = None

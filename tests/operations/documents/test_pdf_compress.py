@@ -597,3 +597,55 @@ def test_a_document_is_no_longer_in_memory_when_it_is_compared(done, sample, tmp
     monkeypatch.setattr(_compress, "compare", look)
     done("pdf_compress", input=sample("scan-colour.pdf"), output=tmp_path / "out.pdf", quality="low")
     assert alive == [False]
+
+
+@pytest.mark.parametrize("quality", ["lossless", "low"])
+def test_what_fails_by_its_contents_keeps_its_contents_alone(done, sample, tmp_path, monkeypatch, quality):
+    from mediamill.operations.documents import _contents
+
+    rewrite = _contents.rewrite
+
+    def spoil(pdf, gone, check, *, rounded):
+        found = rewrite(pdf, gone, check, rounded=rounded)
+        pdf.pages[1].obj.Contents = pdf.make_indirect(pikepdf.Stream(pdf, b""))
+        found.pages["spelled"] = 1
+        return found
+
+    source = tmp_path / "in.pdf"
+    with pikepdf.open(sample("scan-colour.pdf")) as pdf, pikepdf.open(sample("report.pdf")) as other:
+        pdf.pages.append(other.pages[0])
+        pdf.save(source)
+    monkeypatch.setattr(_contents, "rewrite", spoil)
+    metadata = done("pdf_compress", input=source, output=tmp_path / "out.pdf", quality=quality).metadata
+    assert "page 2" in metadata["contents_kept"]
+    assert metadata["saved"]["contents"] == 0
+    assert {"pictures_kept", "fonts_kept", "numbers_kept", "skipped"}.isdisjoint(metadata)
+    assert (metadata["images"]["downsampled"] > 0) == (quality == "low")
+    if quality == "lossless":
+        assert np.array_equal(rendered(source), rendered(tmp_path / "out.pdf"))
+
+
+def test_what_fails_by_rounding_is_spelled_shorter_all_the_same(done, sample, tmp_path, monkeypatch):
+    from mediamill.operations.documents import _contents
+
+    rewrite = _contents.rewrite
+
+    def spoil(pdf, gone, check, *, rounded):
+        found = rewrite(pdf, gone, check, rounded=rounded)
+        if rounded:
+            moved = b"1 0 0 1 3 0 cm " + pdf.pages[0].obj.Contents.read_bytes()
+            pdf.pages[0].obj.Contents = pdf.make_indirect(pikepdf.Stream(pdf, moved))
+            found.pages["rounded"] = 0
+        return found
+
+    monkeypatch.setattr(_contents, "rewrite", spoil)
+    metadata = done("pdf_compress", input=sample("report.pdf"), output=tmp_path / "out.pdf").metadata
+    assert "page 1" in metadata["numbers_kept"]
+    assert {"pictures_kept", "fonts_kept", "contents_kept", "skipped"}.isdisjoint(metadata)
+    assert metadata["saved"]["contents"] > 0
+
+
+def test_what_is_saved_adds_up(done, sample, tmp_path):
+    metadata = done("pdf_compress", input=sample("report.pdf"), output=tmp_path / "out.pdf").metadata
+    assert set(metadata["saved"]) == {"images", "fonts", "contents", "structure"}
+    assert sum(metadata["saved"].values()) == metadata["input_bytes"] - metadata["output_bytes"]
