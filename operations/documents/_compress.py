@@ -154,7 +154,7 @@ def compress(source: Source, facts: DocumentFacts, settings: Settings, ctx: Cont
         settings = replace(settings, verify="all")
     attempt, kept = _proven(source, facts, settings, ctx)
     if attempt.verdict.reason:
-        return _given_up(attempt.verdict.reason, source, facts, settings, pictures, ctx)
+        return _given_up(attempt, source, facts, settings, pictures, ctx)
     if len(attempt.data) >= len(data) and not settings.has_to_change(attempt.done.greyed):
         return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.done)
@@ -186,18 +186,18 @@ def _proven(source: Source, facts: DocumentFacts, settings: Settings, ctx: Conte
 
 
 def _given_up(
-    reason: str, source: Source, facts: DocumentFacts, settings: Settings, pictures: int, ctx: Context
+    attempt: _Attempt, source: Source, facts: DocumentFacts, settings: Settings, pictures: int, ctx: Context
 ) -> Made:
-    """Return a file that could not be proven the same: as it was, but without its metadata where that is asked for."""
-    data = source.data
-    if not settings.remove_metadata:
-        return _untouched(data, facts, pictures, f"not proven the same: {reason}")
-    if not facts.repaired:
-        bare = _bare(source, facts, settings, ctx)
-        if not bare.verdict.reason:
-            found = _metadata_of(facts, data, bare.data, _found(pictures))
-            return Made(bare.data, {**found, **_lost(facts), "only_metadata_removed": reason})
-    return _untouched(data, facts, pictures, f"not proven the same: {reason}; its metadata are still there")
+    """Return a file that could not be proven the same as it was, but for its packing, or metadata that are to go."""
+    data, reason = source.data, attempt.verdict.reason
+    still_there = "; its metadata are still there" if settings.remove_metadata else ""
+    if not facts.repaired and (settings.remove_metadata or (attempt.data and not settings.grayscale)):
+        least = _least(source, facts, settings, ctx)
+        if not least.verdict.reason and (settings.remove_metadata or len(least.data) < len(data)):
+            lost = {**_lost(facts), "only_metadata_removed": reason}
+            said = lost if settings.remove_metadata else {"only_packed": reason}
+            return Made(least.data, {**_metadata_of(facts, data, least.data, _found(pictures)), **said})
+    return _untouched(data, facts, pictures, f"not proven the same: {reason}{still_there}")
 
 
 def _more_careful(settings: Settings) -> Iterator[tuple[tuple[str, ...], Settings]]:
@@ -233,13 +233,16 @@ def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
     return {"claims_removed": list(facts.claims)} if facts.claims else {}
 
 
-def _bare(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> _Attempt:
-    """Take the metadata out and change nothing else, so that what is left can be proven object by object."""
+def _least(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> _Attempt:
+    """Change so little that the rest can be proven object by object: take the metadata out, or pack what is there."""
     made = b""
     try:
         with source.taken() as pdf:
-            _metadata.strip(pdf, facts, ctx.check)
-            made = save(pdf, facts, linearize=settings.linearize, pack=False)
+            if settings.remove_metadata:
+                _metadata.strip(pdf, facts, ctx.check)
+            else:
+                _streams.repack(pdf, set(), ctx.check)
+            made = save(pdf, facts, linearize=settings.linearize, pack=not settings.remove_metadata)
         reason = _same.difference(source.data, made, source.password, ctx.check)
     except malformed() as error:
         reason = f"it cannot be written anew: {error}"

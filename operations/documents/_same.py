@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from mediamill.operations.documents import _metadata
+from mediamill.operations.documents import _filters, _metadata
 from mediamill.operations.documents._open import open_pdf
+from mediamill.operations.documents._streams import MAX_STREAM_BYTES
 from mediamill.protocol.errors import MediaError
+
+_PACKING = {"/Filter", "/DecodeParms", "/Length"}
 
 
 def difference(before: bytes, after: bytes, password: str, check: Callable[[], None]) -> str | None:
-    """Say where a document is more than another one without its metadata, None where it is not.
+    """Say where a document is more than another one packed otherwise, or without its metadata; None where it is not.
 
     All that is reached from the catalogue has to be there, with the same values, in the same order; streams with the
-    same bytes, before any filter is undone, but for the notes within pictures.
+    same bytes, before any filter is undone, but for the notes within pictures, or behind all of them if these are
+    general ones.
 
     Args:
         before: The one.
@@ -66,12 +70,15 @@ def _inner(before: Any, after: Any) -> list[tuple[str, Any, Any]] | None:
         return [(str(at), *pair) for at, pair in enumerate(zip(before, after, strict=True))]
     if not isinstance(before, (pikepdf.Dictionary, pikepdf.Stream)):
         return [] if before.unparse() == after.unparse() else None
+    other = set[str]()
     if isinstance(before, pikepdf.Stream) and not _same_data(before, after):
-        return None
+        if not _stand_for_the_same(before, after):
+            return None
+        other = _PACKING
     mine, theirs = ({str(key) for key in one.keys()} for one in (before, after))  # noqa: SIM118
-    if not mine ^ theirs <= set(_metadata.REMOVED):
+    if not mine ^ theirs <= other | set(_metadata.REMOVED):
         return None
-    return [(key, before[key], after[key]) for key in mine & theirs if not _is_written_anew(key, before)]
+    return [(key, before[key], after[key]) for key in (mine & theirs) - other if not _is_written_anew(key, before)]
 
 
 def _is_written_anew(key: str, holder: Any) -> bool:
@@ -81,3 +88,10 @@ def _is_written_anew(key: str, holder: Any) -> bool:
 def _same_data(before: Any, after: Any) -> bool:
     data = after.read_raw_bytes()
     return bool(data == before.read_raw_bytes() or data == _metadata.stripped(before))
+
+
+def _stand_for_the_same(before: Any, after: Any) -> bool:
+    if not all(_filters.is_plain(_filters.chain(one)) for one in (before, after)):
+        return False
+    data = _filters.decoded(before, MAX_STREAM_BYTES)
+    return data is not None and data == _filters.decoded(after, MAX_STREAM_BYTES)

@@ -43,7 +43,7 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
     Metadata: `pages`; `images`, how many were found, recompressed, downsampled and deduplicated; `saved`, bytes by
     pictures, fonts, contents and structure; `compression_ratio`; `verified`, with the least similarity of pages (1 is
     the same); where it applies `pdfa`, the level claimed; `resolution_kept` and `colours_kept`, what stayed and why;
-    `claims_removed`, standards no longer claimed; `only_metadata_removed`, why nothing else was changed.
+    `claims_removed`, standards no longer claimed; `only_packed` and `only_metadata_removed`, why nothing else was done.
     """
 
     input: Annotated[Source, Meta(description="The document.")]

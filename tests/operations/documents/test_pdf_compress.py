@@ -649,3 +649,30 @@ def test_what_is_saved_adds_up(done, sample, tmp_path):
     metadata = done("pdf_compress", input=sample("report.pdf"), output=tmp_path / "out.pdf").metadata
     assert set(metadata["saved"]) == {"images", "fonts", "contents", "structure"}
     assert sum(metadata["saved"].values()) == metadata["input_bytes"] - metadata["output_bytes"]
+
+
+@pytest.mark.parametrize("quality", ["lossless", "low"])
+def test_what_cannot_be_rendered_is_packed_all_the_same(done, sample, tmp_path, monkeypatch, quality):
+    from mediamill.operations.documents import _verify
+
+    monkeypatch.setattr(_verify.Costs, "too_much", lambda *_: True)
+    source, output = sample("report.pdf"), tmp_path / "out.pdf"
+    metadata = done("pdf_compress", input=source, output=output, quality=quality).metadata
+    assert "page 1 asks too much" in metadata["only_packed"]
+    assert "skipped" not in metadata
+    assert metadata["saved"]["structure"] == source.stat().st_size - output.stat().st_size > 0
+    assert np.array_equal(rendered(source), rendered(output))
+
+
+def test_what_is_packed_alone_is_held_against_the_original(done, sample, tmp_path, monkeypatch):
+    from mediamill.operations.documents import _streams, _verify
+
+    def spoil(pdf, *_):
+        pdf.pages[0].obj.Contents = pdf.make_indirect(pikepdf.Stream(pdf, b"0 g"))
+
+    monkeypatch.setattr(_verify.Costs, "too_much", lambda *_: True)
+    monkeypatch.setattr(_streams, "repack", spoil)
+    source, output = sample("report.pdf"), tmp_path / "out.pdf"
+    metadata = done("pdf_compress", input=source, output=output).metadata
+    assert "page 1 asks too much" in metadata["skipped"]
+    assert output.read_bytes() == source.read_bytes()

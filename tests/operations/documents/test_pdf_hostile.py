@@ -92,8 +92,13 @@ def test_what_no_reader_gets_to_the_end_of_is_not_rendered(done, sample, tmp_pat
     output = tmp_path / "out.pdf"
     asked = {"quality": quality, "linearize": True}
     metadata = done("pdf_compress", input=sample(name), output=output, **asked).metadata
-    assert "page 1 asks too much" in metadata["skipped"]
-    assert output.read_bytes() == sample(name).read_bytes()
+    assert "page 1 asks too much" in metadata.get("skipped", metadata.get("only_packed"))
+    if "skipped" in metadata:
+        assert output.read_bytes() == sample(name).read_bytes()
+    else:  # what could be proven object by object
+        assert output.stat().st_size < sample(name).stat().st_size
+        with pikepdf.open(output) as made, pikepdf.open(sample(name)) as before:
+            assert made.pages[0].keys() == before.pages[0].keys()
 
 
 def test_objects_in_a_bomb_are_a_limit(code, sample, tmp_path):
