@@ -33,9 +33,6 @@ BASE_MEMORY = 120 << 20
 COPIES = 5
 """How many times a file is in memory: read, opened, changed, saved, and opened again to be looked at."""
 
-MOVED = 0.1
-"""How far text may be found from where it was, in points, where numbers are rounded: a step of what it is read to."""
-
 EXACT = Tolerance()
 
 GREY = Tolerance(0.94, 12.0, 12.0)
@@ -62,9 +59,9 @@ class Preset(Struct, frozen=True):
 
 
 PRESETS = {
-    "low": Preset(72, 52, Tolerance(0.75, 64.0, 24.0, 72, moved=MOVED)),
-    "medium": Preset(150, 56, Tolerance(0.85, 32.0, 12.0, 100, moved=MOVED), 1.5),
-    "high": Preset(220, 82, Tolerance(0.92, 28.0, 10.0, moved=MOVED)),
+    "low": Preset(72, 52, Tolerance(0.75, 64.0, 24.0, 72)),
+    "medium": Preset(150, 56, Tolerance(0.85, 32.0, 12.0, 100), 1.5),
+    "high": Preset(220, 82, Tolerance(0.92, 28.0, 10.0)),
 }
 
 
@@ -178,7 +175,7 @@ def _proven(source: Source, facts: DocumentFacts, settings: Settings, ctx: Conte
         verdict = attempt.verdict
         if not verdict.reason:
             break
-        if (what == ("numbers_kept",) and not verdict.moved) or _is_in_vain(what, attempt, kept):
+        if _is_in_vain(what, attempt, kept):
             continue
         kept = {one: reasons.setdefault(one, verdict.reason) for one in what}
         attempt = _attempt(source, facts, careful, packed, ctx)
@@ -221,10 +218,13 @@ def _more_careful(settings: Settings) -> Iterator[tuple[tuple[str, ...], Setting
 
 def _is_in_vain(what: tuple[str, ...], attempt: _Attempt, kept: dict[str, str]) -> bool:
     """Return whether nothing is to be expected of keeping that: no file was made at all, or it is what it was."""
+    done = attempt.done
     if not attempt.data:
         return what != ("pictures_kept",)
-    fonts = "fonts_kept" in what and not attempt.done.fonts and "fonts_kept" not in kept
-    contents = "contents_kept" in what and not attempt.done.contents.pages and "contents_kept" not in kept
+    if what == ("numbers_kept",):
+        return bool(done.images.coded) or "rounded" not in done.contents.pages  # pictures are the likelier cause
+    fonts = "fonts_kept" in what and not done.fonts and "fonts_kept" not in kept
+    contents = "contents_kept" in what and not done.contents.pages and "contents_kept" not in kept
     return fonts or contents
 
 

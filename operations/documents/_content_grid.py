@@ -8,9 +8,6 @@ PIXEL = 72 / 600
 OFF = PIXEL / 20
 """How far a coordinate may be off, in points: a twentieth of such a pixel, whose coverage changes by 5 % at most."""
 
-TEXT_OFF = PIXEL / 10
-"""How far letters may be off the point their line was begun at, all their moves added up."""
-
 MOST_DECIMALS = 6
 LARGEST = 1e6
 """Numbers beyond stay as they are: readers have them in 24 bits."""

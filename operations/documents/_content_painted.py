@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.documents._content import Unreadable
-from mediamill.operations.documents._content_round import Fonts
 from mediamill.operations.documents._walk import malformed
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 Key = tuple[int, int]
 
 _DEEPEST = 24
-_SIMPLE = ("/Type1", "/MMType1", "/TrueType", "/Type3")
 
 
 class Names(Struct, frozen=True):
@@ -26,12 +24,10 @@ class Names(Struct, frozen=True):
     Attributes:
         forms: Those that are forms.
         patterns: Those that are patterns with a content.
-        fonts: What is to be known of the fonts.
     """
 
     forms: dict[bytes, Any]
     patterns: dict[bytes, Any]
-    fonts: Fonts
 
 
 class Part(Struct):
@@ -76,7 +72,6 @@ class Scene:
         self.forms: list[Part] = []
         self._nodes: dict[Key, Part] = {}
         self._names: dict[Key, Names] = {}
-        self._simple: dict[Key, bool] = {}
         self._lost: set[Key] = set()  # painted where it is not known how large
         self._open: set[Key] = set()
         self._find_pages(pdf, followed)
@@ -179,6 +174,8 @@ class Scene:
             mask = state.get("/SMask")
             if hasattr(mask, "get") and "/G" in mask:
                 self._lose(mask.G)
+        for font in resources.get("/Font", {}).values():
+            self._lose_drawings(font)
         found = Names(
             forms={
                 str(name).encode(): thing
@@ -190,26 +187,17 @@ class Scene:
                 for name, thing in resources.get("/Pattern", {}).items()
                 if thing.get("/PatternType") == 1
             },
-            fonts=Fonts(
-                simple=frozenset(
-                    str(name).encode() for name, font in resources.get("/Font", {}).items() if self._is_simple(font)
-                ),
-                states=frozenset(str(name).encode() for name, state in states.items() if "/Font" in state),
-            ),
         )
         if key != (0, 0):
             self._names[key] = found
         return found
 
-    def _is_simple(self, font: Any) -> bool:
-        key: Key = font.objgen
-        if key not in self._simple or key == (0, 0):
-            self._simple[key] = str(font.get("/Subtype")) in _SIMPLE
-            if font.get("/Subtype") == "/Type3" and "/Resources" in font:  # its drawings are of any size
-                for kind in ("/XObject", "/Pattern"):
-                    for form in font.Resources.get(kind, {}).values():
-                        self._lose(form)
-        return self._simple[key]
+    def _lose_drawings(self, font: Any) -> None:
+        """Note that what a font's letters paint, if they are drawings, is of any size."""
+        if font.get("/Subtype") == "/Type3" and "/Resources" in font:
+            for kind in ("/XObject", "/Pattern"):
+                for form in font.Resources.get(kind, {}).values():
+                    self._lose(form)
 
 
 def _streams(contents: Any) -> list[Any]:

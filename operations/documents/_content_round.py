@@ -1,27 +1,14 @@
 """Numbers of content streams rounded to what can be seen, measured on the page.
 
 How much a number moves what is painted is told by the matrices it stands under, which are followed. Coordinates of
-paths are rounded each to the same grid, so that shapes that meet do so afterwards; text, which moves on from where it
-is, carries what it is off forward, so that it is never off by more than its share wherever it ends.
+paths are rounded each to the same grid, so that shapes that meet do so afterwards. Numbers of text, and matrices,
+stay: readers tell words by gaps, and lines by where they stand, so that the least change may show in what they read.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator
 
-from msgspec import Struct
-
-from mediamill.operations.documents import _content_tokens
-from mediamill.operations.documents._content_grid import (
-    LARGEST,
-    MOST_DECIMALS,
-    OFF,
-    TEXT_OFF,
-    TIE,
-    Grid,
-    grid_of,
-    spelled,
-    steps_of,
-)
+from mediamill.operations.documents._content_grid import LARGEST, MOST_DECIMALS, grid_of, spelled, steps_of
 from mediamill.operations.documents._content_tokens import INLINE, Instruction, Unclear
 
 _KEEPS_MATRIX = frozenset(b"g G rg RG k K cs CS sc SC scn SCN w J j M d i ri Tc Tw Tz TL Ts Tr Tf".split())
@@ -29,41 +16,8 @@ _KEEPS_MATRIX = frozenset(b"g G rg RG k K cs CS sc SC scn SCN w J j M d i ri Tc 
 
 _PLACES = {b"m": 2, b"l": 2, b"c": 6, b"v": 4, b"y": 4}
 
-_OPENS, _BRACKET = b"(<", ord("(")
-
 Linear = tuple[float, float, float, float]
-_IDENTITY: Linear = (1.0, 0.0, 0.0, 1.0)
 _UNIT = [b"1", b"0", b"0", b"1"]
-
-
-class Fonts(Struct, frozen=True):
-    """What is to be known of the fonts a stream uses.
-
-    Attributes:
-        simple: Names of those with codes of one byte.
-        states: Names of graphics states that set a font, too.
-    """
-
-    simple: frozenset[bytes] = frozenset()
-    states: frozenset[bytes] = frozenset()
-
-
-class _State:
-    """What `q` saves."""
-
-    __slots__ = ("font", "linear", "off", "simple", "stretch")
-
-    def __init__(self, linear: Linear) -> None:
-        self.linear = linear
-        self.off = (0.0, 0.0)
-        self.font: float | None = None
-        self.simple = False
-        self.stretch = 1.0
-
-    def copy(self) -> "_State":
-        other = _State(self.linear)
-        other.off, other.font, other.simple, other.stretch = self.off, self.font, self.simple, self.stretch
-        return other
 
 
 class Rounding:
@@ -73,27 +27,19 @@ class Rounding:
         painted: How large, in points, a unit is where each form or picture is painted, by its name.
     """
 
-    def __init__(self, scale: float, fonts: Fonts) -> None:
+    def __init__(self, scale: float) -> None:
         self.painted: dict[bytes, float] = {}
-        self._fonts = fonts
-        self._now = _State((scale, 0.0, 0.0, scale))
-        self._saved: list[_State] = []
+        self._linear: Linear = (scale, 0.0, 0.0, scale)
+        self._saved: list[Linear] = []
         self._move: tuple[int, int] | None = None
         self._path: list[Instruction] = []
         self._as_was: list[Instruction] = []
         self._first: tuple[bytes, bytes, bytes, bytes] | None = None
         self._moves = [False] * 4
         self._wide = False
-        self._steps: dict[int, set[int]] = {}
-        self._known: dict[int, dict[bytes, tuple[float, bytes]]] = {}
-        self._line_off, self._off = [0.0, 0.0], 0.0
         self._measure()
-        self._text(_IDENTITY)
         self._does: dict[bytes, Callable[[list[bytes], bytes], Iterable[Instruction]]] = {
-            b"q": self._save, b"Q": self._restore, b"cm": self._matrix, b"re": self._rectangle, b"BT": self._begin,
-            b"Tf": self._font, b"Tz": self._stretch, b"gs": self._set, b"Tm": self._place, b"Td": self._go,
-            b"TD": self._go, b"T*": self._line, b"'": self._line, b'"': self._line, b"TJ": self._show,
-            b"Do": self._paint, b"d": self._dash,
+            b"q": self._save, b"Q": self._restore, b"cm": self._matrix, b"re": self._rectangle, b"Do": self._paint,
         }  # fmt: skip
 
     def instructions(self, source: Iterable[Instruction]) -> Iterator[Instruction]:
@@ -193,182 +139,44 @@ class Rounding:
     # matrices
 
     def _measure(self) -> None:
-        a, b, c, d = self._now.linear
+        a, b, c, d = self._linear
         self._scale = max(math.hypot(a, b), math.hypot(c, d))
         self._grid = grid_of(self._scale)
 
     def _save(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        self._saved.append(self._now.copy())
+        self._saved.append(self._linear)
         return [(operands, operator)]
 
     def _restore(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
         if not self._saved:
             raise Unclear("there is more restored than saved")
-        self._now, self._move = self._saved.pop(), None
+        self._linear, self._move = self._saved.pop(), None
         self._measure()
-        self._text(self._text_linear)
         return [(operands, operator)]
 
     def _matrix(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
         if len(operands) != 6:
             raise Unclear("a matrix has another number of elements")
-        moved = list[Instruction]()
         if operands[:4] == _UNIT and (far := steps_of(operands[4:])) is not None:
             self._move = (self._move[0] + far[0], self._move[1] + far[1]) if self._move else far
             if self._move == (0, 0):
                 self._move = None
-            return moved
-        if self._move:
-            moved = self._moved()
-        made = self._translation(operands)
+            return []
+        moved = self._moved() if self._move else []
         a, b, c, d = (float(token) for token in operands[:4])
-        e, f, g, h = self._now.linear
-        self._now.linear = (a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h)
+        e, f, g, h = self._linear
+        self._linear = (a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h)
         self._measure()
-        self._text(self._text_linear)
-        return [*moved, (made, operator)]
+        return [*moved, (operands, operator)]
 
     def _moved(self) -> list[Instruction]:
+        """Return what moves add up to that came one after the other."""
         move, self._move = self._move, None
         assert move is not None
-        return [(self._translation([*_UNIT, *(spelled(one, MOST_DECIMALS) for one in move)]), b"cm")]
-
-    def _translation(self, operands: list[bytes]) -> list[bytes]:
-        """Round how far a matrix moves, ten times as finely as what is drawn, and in all by no more than is allowed."""
-        grid = grid_of(self._scale, OFF / 10)
-        if grid is None:
-            return operands
-        made = [grid[token] for token in operands[4:]]
-        x, y = (float(new) - float(old) for new, old in zip(made, operands[4:], strict=True))
-        a, b, c, d = self._now.linear
-        off = self._now.off[0] + x * a + y * c, self._now.off[1] + x * b + y * d
-        if math.hypot(*off) > OFF / 2:
-            return operands
-        self._now.off = off
-        return operands[:4] + made
-
-    def _dash(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        if len(operands) != 2 or operands[0][:1] != b"[":
-            raise Unclear("dashes have another number of operands")
-        return [([_content_tokens.array(operands[0]), *operands[1:]], operator)]
+        return [([*_UNIT, *(spelled(one, MOST_DECIMALS) for one in move)], b"cm")]
 
     def _paint(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
         if len(operands) != 1:
             raise Unclear("it is not certain what is painted")
         self.painted[operands[0]] = max(self._scale, self.painted.get(operands[0], 0.0))
         return [(operands, operator)]
-
-    # text
-
-    def _text(self, linear: Linear) -> None:
-        self._text_linear = linear
-        a, b, c, d = linear
-        e, f, g, h = self._now.linear
-        across, down = math.hypot(a * e + b * g, a * f + b * h), math.hypot(c * e + d * g, c * f + d * h)
-        self._grids, self._largest = (grid_of(across), grid_of(down)), max(across, down)
-
-    def _font(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        if len(operands) != 2:
-            raise Unclear("a font has no size")
-        self._now.font, self._now.simple = float(operands[1]), operands[0] in self._fonts.simple
-        return [(operands, operator)]
-
-    def _stretch(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        self._now.stretch = float(operands[0]) / 100
-        return [(operands, operator)]
-
-    def _set(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        if operands[0] in self._fonts.states:
-            self._now.font = None
-        return [(operands, operator)]
-
-    def _begin(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        self._text(_IDENTITY)
-        self._line_off, self._off = [0.0, 0.0], 0.0
-        return [(operands, operator)]
-
-    def _line(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        self._off = 0.0
-        return [(operands, operator)]
-
-    def _place(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        if len(operands) != 6:
-            raise Unclear("a matrix has another number of elements")
-        a, b, c, d = (float(token) for token in operands[:4])
-        self._text((a, b, c, d))
-        self._line_off, self._off = [0.0, 0.0], 0.0
-        grid = self._grid
-        return [(operands if grid is None else operands[:4] + [grid[token] for token in operands[4:]], operator)]
-
-    def _go(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        if len(operands) != 2:
-            raise Unclear("text moves in other than two directions")
-        self._off = 0.0
-        made = list(operands)
-        for axis in (0,) if operator == b"TD" else (0, 1):  # TD sets the distance of lines, too, which adds up
-            grid = self._grids[axis]
-            if grid is not None and (b"." in operands[axis] or self._line_off[axis]):
-                made[axis] = self._carried(operands[axis], grid, axis)
-        return [(made, operator)]
-
-    def _carried(self, token: bytes, grid: Grid, axis: int) -> bytes:
-        exact, off = float(token), self._line_off[axis]
-        if abs(exact) >= LARGEST:
-            return token
-        made = grid[token]
-        now = off + float(made) - exact
-        if abs(now) * grid.steps > 0.5 + TIE:
-            made = grid.spelled(grid.nearest(exact - off))
-            now = off + float(made) - exact
-        self._line_off[axis] = now
-        return made
-
-    def _show(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        font = self._now.font
-        unit = abs(font or 0.0) / 1000 * max(1.0, abs(self._now.stretch)) * self._largest
-        grid = grid_of(unit)
-        if len(operands) != 1 or operands[0][:1] != b"[":
-            raise Unclear("it is not certain what is shown")
-        if grid is None:
-            return [([_content_tokens.array(operands[0])], operator)]
-        return [([self._spaced(operands[0], grid, TEXT_OFF / unit * grid.steps, self._now.simple)], operator)]
-
-    def _spaced(self, array: bytes, grid: Grid, most: float, simple: bool) -> bytes:
-        parts = list[bytes]()
-        off, known = self._off, self._known.setdefault(grid.decimals, {})
-        last = 0  # what the last string begins with, as far as the next may be joined to it
-        number = False
-        for item in _content_tokens.items(array):
-            first = item[0]
-            if first in _OPENS:
-                item = _content_tokens.literal(item) if first == _BRACKET else _content_tokens.hexadecimal(item)
-                if item[0] == last and simple:
-                    parts[-1] = parts[-1][:-1] + item[1:]
-                else:
-                    parts.append(item)
-                last, number = item[0], False
-                continue
-            far, text = known.get(item) or self._usual(item, grid, known)
-            if not -most <= off + far <= most:
-                exact = float(item) * grid.steps
-                step = math.floor(exact - off + 0.5)
-                far, text = step - exact, grid.spelled(step)
-            off += far
-            if text != b"0":
-                parts.append(b" " + text if number else text)
-                last, number = 0, True
-        self._off = off
-        return b"[%b]" % b"".join(parts)
-
-    def _usual(self, token: bytes, grid: Grid, known: dict[bytes, tuple[float, bytes]]) -> tuple[float, bytes]:
-        """Return what stands for a distance and how far that is off, in steps of the grid.
-
-        It is one that has been before, where one is next to it: what comes again packs better.
-        """
-        exact = float(token) * grid.steps
-        nearest = math.floor(exact + 0.5)
-        steps = self._steps.setdefault(grid.decimals, set())
-        step = next((one for one in (nearest, nearest - 1, nearest + 1) if one in steps), nearest) if nearest else 0
-        steps.add(step)
-        known[token] = found = (step - exact, grid.spelled(step))
-        return found

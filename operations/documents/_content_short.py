@@ -130,6 +130,6 @@ def rounded(data: bytes, rounding: Rounding, parts: Sequence[int] = ()) -> bytes
         Unclear: It is not certain how it is to be read.
     """
     try:
-        return written(necessary(rounding.instructions(_content_tokens.instructions(data, parts))))
+        return written(necessary(rounding.instructions(spelled(_content_tokens.instructions(data, parts)))))
     except (ValueError, LookupError, OverflowError) as error:  # operands that are none of what they have to be
         raise Unclear(str(error)) from error

@@ -125,8 +125,7 @@ class _Work:
         """Return how large what a stream paints is, and the stream rounded; None for what cannot be told."""
         if not self._scene.is_followed(part):
             return None, None
-        assert part.names is not None
-        rounding = Rounding(part.scale, part.names.fonts)
+        rounding = Rounding(part.scale)
         try:
             made = _content_short.rounded(joined, rounding, parts)
         except Unclear:

@@ -45,14 +45,12 @@ class Tolerance(Struct, frozen=True):
         block: The most the mean of a block of 8x8 pixels may differ, 0..255.
         patch: The most that of a patch of 32x32 pixels may.
         dpi: Resolution at which pages are compared at most: what pictures are to keep.
-        moved: How far text may be moved, in points.
     """
 
     similarity: float = 1.0
     block: float = 0.0
     patch: float = 0.0
     dpi: int = 144
-    moved: float = 0.0
 
 
 class Verdict(Struct, frozen=True):
@@ -62,13 +60,11 @@ class Verdict(Struct, frozen=True):
         reason: What differs too much, None where nothing does.
         pages: How many pages were rendered.
         similarity: The least structural similarity of a page; 1 where all are identical.
-        moved: Whether what differs is text, or where it stands.
     """
 
     reason: str | None
     pages: int = 0
     similarity: float = 1.0
-    moved: bool = False
 
 
 def compare(
@@ -159,8 +155,8 @@ def _compare_pages(
     for index, number in enumerate(numbers):
         check()
         with closing(one[number]) as left, closing(other[number]) as right:
-            if not _same_text(_text(left), _text(right), tolerance.moved):
-                return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst, moved=True)
+            if _text(left) != _text(right):
+                return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst)
             found = difference(render(left, tolerance.dpi), render(right, tolerance.dpi))
         worst = min(worst, found.similarity)
         if found.exceeds(tolerance):
@@ -180,16 +176,6 @@ def _numbers(pages: int, mode: Mode, changed: Collection[int], always: Iterable[
 
 
 _Text = tuple[str, tuple[tuple[float, ...], ...]]
-
-
-def _same_text(one: _Text, other: _Text, moved: float) -> bool:
-    """Return whether two pages say the same, and each in the same place or no further from it than that."""
-    if one == other:
-        return True
-    if not moved or one[0] != other[0] or len(one[1]) != len(other[1]):
-        return False
-    pairs = zip(one[1], other[1], strict=True)
-    return all(abs(a - b) < moved + 0.01 for here, there in pairs for a, b in zip(here, there, strict=True))
 
 
 def _text(page: Any) -> _Text:

@@ -633,13 +633,14 @@ def test_what_fails_by_rounding_is_spelled_shorter_all_the_same(done, sample, tm
     def spoil(pdf, gone, check, *, rounded):
         found = rewrite(pdf, gone, check, rounded=rounded)
         if rounded:
-            moved = b"1 0 0 1 3 0 cm " + pdf.pages[0].obj.Contents.read_bytes()
+            moved = b"1 0 0 1 30 0 cm " + pdf.pages[0].obj.Contents.read_bytes()
             pdf.pages[0].obj.Contents = pdf.make_indirect(pikepdf.Stream(pdf, moved))
             found.pages["rounded"] = 0
         return found
 
     monkeypatch.setattr(_contents, "rewrite", spoil)
-    metadata = done("pdf_compress", input=sample("report.pdf"), output=tmp_path / "out.pdf").metadata
+    source = sample("composite-font.pdf")
+    metadata = done("pdf_compress", input=source, output=tmp_path / "out.pdf").metadata
     assert "page 1" in metadata["numbers_kept"]
     assert {"pictures_kept", "fonts_kept", "contents_kept", "skipped"}.isdisjoint(metadata)
     assert metadata["saved"]["contents"] > 0
