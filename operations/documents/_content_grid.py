@@ -57,11 +57,11 @@ def spelled(step: int, decimals: int) -> bytes:
 _GRIDS: dict[int, Grid] = {}
 
 
-def grid_of(scale: float, off: float = OFF) -> Grid | None:
-    """Return the coarsest grid whose numbers are off by no more than that where they are so much larger on the page."""
+def grid_of(scale: float) -> Grid | None:
+    """Return the coarsest grid whose numbers are off by no more than may be, so much larger as they are on the page."""
     if not 0 < scale < LARGEST:
         return None
-    decimals = max(0, math.ceil(math.log10(0.5 * scale / off) - 1e-9))
+    decimals = max(0, math.ceil(math.log10(0.5 * scale / OFF) - 1e-9))
     return _GRIDS.setdefault(decimals, Grid(decimals)) if decimals <= MOST_DECIMALS else None
 
 
