@@ -198,8 +198,9 @@ class SignalsHeld:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
-        for number, handler in self._handlers.items():
-            if number in self._came and callable(handler):
-                handler(number, self._came[number])
-            elif number in self._came:
-                signal.raise_signal(number)
+        with contextlib.ExitStack() as waiting:  # which runs all of them, even where one raises
+            for number, handler in self._handlers.items():
+                if number in self._came and callable(handler):
+                    waiting.callback(handler, number, self._came[number])
+                elif number in self._came:
+                    waiting.callback(signal.raise_signal, number)

@@ -210,7 +210,7 @@ def test_signals_wait_until_what_must_not_be_broken_is_done(number: signal.Signa
         with platform.SignalsHeld():
             signal.pthread_sigmask(signal.SIG_BLOCK, [number])
             os.kill(os.getpid(), number)  # to the other thread, which is the only one that takes it
-            time.sleep(0.1)
+            time.sleep(0.1)  # in which a handler that was not held would have broken in
             came.append("work")
         assert came == ["work", "signal"]
     finally:
@@ -232,6 +232,25 @@ def test_an_interrupt_that_waited_is_raised_afterwards_and_nothing_is_left_chang
         assert signal.getsignal(signal.SIGTERM) == before[1]
     finally:
         signal.signal(signal.SIGINT, before[0])
+
+
+def test_a_signal_is_heard_though_the_handler_of_another_raises() -> None:
+    came: list[str] = []
+    before = [
+        signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.signal(signal.SIGTERM, lambda *_: came.append("signal")),
+    ]
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            with platform.SignalsHeld():
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGTERM)
+                came.append("work")
+            came.append("nothing")
+        assert came == ["work", "signal"]
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
 
 
 def test_a_signal_nobody_handles_ends_the_process_after_what_must_not_be_broken() -> None:
