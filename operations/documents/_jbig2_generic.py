@@ -107,8 +107,7 @@ def costs(bits: "Bits", plan: Plan, boxes: list[tuple[int, int, int, int]]) -> "
     """Return how many bits boxes of a picture take, each given as its top, left, bottom and right."""
     import numpy as np
 
-    seen = _histogram(plan.values, plan.counts) + _PRIOR
-    table = np.log2(seen.sum(axis=1, keepdims=True) / seen).astype(np.float32).ravel()
+    table = bits_taken(_histogram(plan.values, plan.counts)).astype(np.float32)
     padded = np.pad(bits, _margins(plan.places))
     above = _margins(plan.places)[0][0]
     taken = np.empty(bits.shape, np.float32)
@@ -121,7 +120,7 @@ def decisions(bits: "Bits", places: tuple[Place, ...]) -> tuple["Values", "Count
     """Return the decisions that code a picture of which no row is said to be repeated, equal ones in a row as one."""
     import numpy as np
 
-    return _runs(_contexts(np.pad(bits, _margins(places)), bits.shape[1], places).ravel())
+    return runs(_contexts(np.pad(bits, _margins(places)), bits.shape[1], places).ravel())
 
 
 def length(counts: "npt.NDArray[np.int64]") -> float:
@@ -136,6 +135,21 @@ def length(counts: "npt.NDArray[np.int64]") -> float:
     nats = _log_gamma(zeros + ones + 2 * _PRIOR) - _log_gamma(zeros + _PRIOR) - _log_gamma(ones + _PRIOR)
     start = _log_gamma(np.array([2 * _PRIOR, _PRIOR]))
     return float((nats - (start[0] - 2 * start[1])).sum() / np.log(2))
+
+
+def bits_taken(counts: "npt.NDArray[np.int64]") -> "npt.NDArray[np.float64]":
+    """Return about how many bits each decision takes, given how many of 0 and 1 there are in each context.
+
+    Args:
+        counts: Shape (n, 2).
+
+    Returns:
+        Shape (2 * n,), by twice the context, and 0 or 1.
+    """
+    import numpy as np
+
+    seen = counts + _PRIOR
+    return np.asarray(np.log2(seen.sum(axis=1, keepdims=True) / seen).ravel())
 
 
 def _log_gamma(values: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
@@ -210,13 +224,14 @@ def _decided(bits: "Bits", places: tuple[Place, ...]) -> tuple["Values", "Counts
             found[:, 1:] = _contexts(padded[top : rows.stop + above], width, places)
         kept = np.ones(found.shape, bool)
         kept[repeats[rows], 1:] = False
-        some = _runs(found[kept])
+        some = runs(found[kept])
         values.append(some[0])
         counts.append(some[1])
     return np.concatenate(values), np.concatenate(counts)
 
 
-def _runs(values: "Values") -> tuple["Values", "Counts"]:
+def runs(values: "npt.NDArray[np.integer[npt.NBitBase]]") -> tuple["Values", "Counts"]:
+    """Return decisions, equal ones in a row as one, and how many times in a row each comes."""
     import numpy as np
 
     starts = np.flatnonzero(np.append(True, values[1:] != values[:-1]))

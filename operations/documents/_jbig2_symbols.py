@@ -5,11 +5,11 @@ what differs from the symbol it is like (6.3). What comes but once is left to a 
 """
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from mediamill.operations.documents import _jbig2_generic, _jbig2_letters, _mq
+from mediamill.operations.documents import _jbig2_generic, _jbig2_letters, _jbig2_refined, _mq
 from mediamill.operations.documents._jbig2_marks import Mark, marks
 
 if TYPE_CHECKING:
@@ -25,10 +25,7 @@ _FEWEST_MARKS = 24
 _LARGEST = 400
 """Pixels of a side above which a mark is no letter."""
 
-_DENSE, _FEW_RUNS = 0.2, 200_000
-"""Runs per pixel above which a picture is no text, and how many there are in any that is too small to tell."""
-
-_LEAST = 0.09
+_LEAST = 0.02
 """Part of a scan's length that letters have to save, as far as it is told beforehand."""
 
 _REPEATED = 0.5
@@ -45,11 +42,6 @@ _STRIP = 3
 
 _REFINED, _BY_POWER = 1 << 1, 2
 """Flags of a text region (7.4.3.1.1)."""
-
-_REFINING = ((-1, -1), (0, -1), (1, -1), (-1, 0))
-"""Template 0 of a refinement (figure 12): pixels of a letter that are known; of its symbol, all nine are."""
-
-_AROUND = tuple((across, down) for down in (-1, 0, 1) for across in (-1, 0, 1))
 
 
 class Found(Struct, frozen=True):
@@ -73,7 +65,7 @@ class _Placed(Struct, frozen=True):
     bottom: int
     left: int
     width: int
-    refined: "list[int] | None" = None
+    refined: tuple[list[int], list[int]] | None = None
 
 
 class _Coder:
@@ -86,6 +78,11 @@ class _Coder:
     def one(self, context: int, decision: int) -> None:
         self.values.append(context << 1 | decision)
         self.counts.append(1)
+
+    def many(self, first: int, values: list[int], counts: list[int]) -> None:
+        """Code decisions in the contexts from one on, each some times in a row."""
+        self.values += [2 * first + value for value in values]
+        self.counts += counts
 
     def integer(self, procedure: int, value: int | None) -> None:
         """Code an integer, None being out of band (annex A.2)."""
@@ -117,9 +114,7 @@ def split(bits: "Bits", plan: _jbig2_generic.Plan) -> Found | None:
         bits: Shape (height, width), 1 black.
         plan: How it is coded pixel by pixel.
     """
-    many = len(plan.values) > _FEW_RUNS
-    dense = many and (plan.is_halftone or len(plan.values) > _DENSE * bits.size)
-    found = None if dense else marks(bits)
+    found = marks(bits)
     if found is None or len(found) < _FEWEST_MARKS:
         return None
     return _same(bits, found) if _repeats(found) >= _REPEATED else _alike(bits, found, plan)
@@ -175,13 +170,32 @@ def _alike(bits: "Bits", found: list[Mark], plan: _jbig2_generic.Plan) -> Found 
         if top >= 0 and left >= 0 and top + rows <= height and left + columns <= width:
             inside.append((numbers[group], top, left, mark))
             _take(rest, mark)
-    placed = []
-    for number, top, left, mark in inside:
-        shape = shapes[number]
-        pixels = _laid(rest, mark, top, left, shape.shape)
-        refined = None if np.array_equal(pixels, shape) else _refinement(pixels, shape)
-        placed.append(_Placed(number, top + len(shape) - 1, left, shape.shape[1], refined))
+    placed = [
+        _Placed(number, top + len(shapes[number]) - 1, left, shapes[number].shape[1], refined)
+        for (number, top, left, _), refined in zip(inside, _refinements(inside, rest, shapes), strict=True)
+    ]
     return Found(_dictionary(shapes), _text(placed, len(shapes), _STRIP), rest)
+
+
+def _refinements(
+    inside: list[tuple[int, int, int, Mark]], rest: "Bits", shapes: list["Bits"]
+) -> list[tuple[list[int], list[int]] | None]:
+    """Return the decisions that code letters given their symbols, equal ones in a row as one; None of equal ones."""
+    import numpy as np
+
+    members: dict[int, list[int]] = {}
+    laid = []
+    for at, (number, top, left, mark) in enumerate(inside):
+        members.setdefault(number, []).append(at)
+        laid.append(_laid(rest, mark, top, left, shapes[number].shape))
+    found: list[tuple[list[int], list[int]] | None] = [None] * len(inside)
+    for number, some in members.items():
+        shape = shapes[number]
+        for at, values in zip(some, _jbig2_refined.decisions(np.stack([laid[at] for at in some]), shape), strict=True):
+            if not np.array_equal(laid[at], shape):
+                runs, counts = _jbig2_generic.runs(values)
+                found[at] = runs.tolist(), counts.tolist()
+    return found
 
 
 def _laid(rest: "Bits", mark: Mark, top: int, left: int, size: tuple[int, ...]) -> "Bits":
@@ -201,21 +215,6 @@ def _laid(rest: "Bits", mark: Mark, top: int, left: int, size: tuple[int, ...]) 
     return pixels
 
 
-def _refinement(pixels: "Bits", shape: "Bits") -> list[int]:
-    """Return the decisions that code a letter given its symbol (6.3.5): twice the context, and 0 or 1."""
-    import numpy as np
-
-    height, width = shape.shape
-    known, given = np.pad(pixels, 1), np.pad(shape, 1)
-    places = [*((known, *place) for place in _REFINING), *((given, *place) for place in _AROUND)]
-    found = np.zeros((height, width), np.uint32)
-    for bit, (there, across, down) in enumerate(places):
-        part = there[1 + down : 1 + down + height, 1 + across : 1 + across + width]
-        found |= part.astype(np.uint32) << np.uint32(bit)
-    values: list[int] = (found << np.uint32(1) | pixels).ravel().tolist()
-    return values
-
-
 def _dictionary(shapes: list["Bits"]) -> bytes:
     """Return the data of a symbol dictionary (6.5.5): classes of equal height, each ended out of band."""
     heights, widths, exports, pixels = 0, 1, 2, 3 * _NUMBERS
@@ -230,8 +229,7 @@ def _dictionary(shapes: list["Bits"]) -> bytes:
         coder.integer(widths, columns - width)
         width = columns
         values, counts = _jbig2_generic.decisions(shape, _jbig2_generic.USUAL)
-        coder.values += [2 * pixels + value for value in values.tolist()]
-        coder.counts += counts.tolist()
+        coder.many(pixels, values.tolist(), counts.tolist())
     coder.integer(widths, None)
     coder.integer(exports, 0)
     coder.integer(exports, len(shapes))
@@ -266,11 +264,11 @@ def _text(placed: list[_Placed], symbols: int, power: int) -> bytes:
         if one.refined is not None:
             for size in sizes:
                 coder.integer(size, 0)
-            coder.values += [2 * pixels + value for value in one.refined]
-            coder.counts += [1] * len(one.refined)
+            coder.many(pixels, *one.refined)
         here = one.left + one.width - 1
     coder.integer(steps, None)
     flags = _REFINED * refining | power << _BY_POWER
-    places: Any = [part for place in ((-1, -1), (-1, -1)) for part in place]
-    head = struct.pack(">H", flags) + (struct.pack("4b", *places) if refining else b"")
-    return head + struct.pack(">I", len(placed)) + _mq.encode(pixels + (1 << 13), coder.values, coder.counts)
+    head = struct.pack(">H", flags) + (struct.pack("4b", *_jbig2_refined.MOVED) if refining else b"")
+    return (
+        head + struct.pack(">I", len(placed)) + _mq.encode(pixels + _jbig2_refined.CONTEXTS, coder.values, coder.counts)
+    )
