@@ -38,8 +38,10 @@ def encode(bits: "Bits") -> bytes:
     plan = _jbig2_generic.plan(bits)
     found = _jbig2_symbols.split(bits, plan)
     if found is None:
-        return page + _segment(1, _IMMEDIATE_REGION, _region(plan, width, height))
+        return page + _segment(1, _IMMEDIATE_REGION, _region(_jbig2_generic.tuned(bits, plan), width, height))
     rest = _jbig2_generic.plan(found.rest)
+    if 2 * rest.bits > plan.bits:
+        plan, rest = _jbig2_generic.tuned(bits, plan), _jbig2_generic.tuned(found.rest, rest)
     told = (8 * (len(found.dictionary) + len(found.text)) + rest.bits) / plan.bits
     made = []
     if told > 1 - _CLOSE:

@@ -32,6 +32,7 @@ _FIXED = (
 )  # fmt: skip
 """Template 0 (figure 3): bits of a context, and where their pixels stand."""
 
+_ALL_FIXED = sum(1 << bit for bit, _ in _FIXED)
 _MOVED = (4, 10, 11, 15)
 """Bits of the four that may be moved."""
 
@@ -41,16 +42,21 @@ _UPON: Place = (-1, 0)
 _BAND = 64
 """Rows worked on at a time."""
 
-_BUSY = 0.15
-"""Runs per pixel above which a picture may be a halftone."""
+_SAMPLE_ROWS, _SAMPLE, _ASKED = 160, 80_000, 4_000
+"""In how many rows, and at how many pixels that are not quite certain, it is measured where the four are to stand, and
+at how many which pixels far away agree with them."""
 
-_REACH = 24
-_SAMPLE_ROWS = 96
-_TRIED = 20
-"""Where the dots of a halftone are looked for, in how much of it, and how many places are tried of those that agree."""
+_FEWEST, _MUCH = 4_000, 24_000
+"""Pixels that are not quite certain, and bits, below which it would take more to learn than is gained."""
 
-_WORTH = 0.98
-"""Part of the length that is to be left, so that the four are moved."""
+_NEAR, _REACH = (6, 4), 24
+"""How far to the side and up each place is tried, and how far the dots of a halftone are looked for."""
+
+_PERIODIC = 0.5
+"""How much more often than by chance pixels far away agree, or do not, in a halftone."""
+
+_TRIED = 24
+"""How many of the places far away are tried, and how many of all after the first one is chosen."""
 
 _PRIOR = 0.4
 """Of how many decisions of either kind the coder behaves as if it had seen them in a new context."""
@@ -72,11 +78,6 @@ class Plan(Struct, frozen=True):
     bits: float
 
     @property
-    def is_halftone(self) -> bool:
-        """Return whether pixels were moved to where the dots of a halftone are."""
-        return not set(self.places) <= {*USUAL, _UPON}
-
-    @property
     def head(self) -> bytes:
         """Return the places as segments have them."""
         return b"".join(struct.pack("2b", *place) for place in self.places)
@@ -88,19 +89,26 @@ def plan(bits: "Bits") -> Plan:
     Args:
         bits: Shape (height, width), 1 black.
     """
-    values, counts = _decided(bits, USUAL)
+    sample = _Sample(bits)
+    return _planned(bits, sample.best_places() if sample.is_periodic else USUAL)
+
+
+def tuned(bits: "Bits", plan: Plan) -> Plan:
+    """Work out whether a picture is coded still better with the four elsewhere."""
+    if plan.bits < _MUCH:
+        return plan
+    sample = _Sample(bits)
+    return plan if sample.is_periodic else min(plan, _planned(bits, sample.best_places()), key=lambda one: one.bits)
+
+
+def _planned(bits: "Bits", places: tuple[Place, ...]) -> Plan:
+    values, counts = _decided(bits, places)
     found = _histogram(values, counts).reshape((2,) * 17)
     tried = {first: length(_without(found, _MOVED[first:])) for first in range(5)}
     first = min(tried, key=lambda one: tried[one])
-    if len(values) > _BUSY * bits.size:
-        places = _halftone(bits)
-        moved, times = _decided(bits, places)
-        taken = length(_histogram(moved, times))
-        if taken < _WORTH * tried[first]:
-            return Plan(places, _said(moved), times, taken)
     for bit in _MOVED[first:]:
         values = _laid_upon(values, bit)
-    return Plan((*USUAL[:first], *(4 - first) * (_UPON,)), _said(values), counts, tried[first])
+    return Plan((*places[:first], *(4 - first) * (_UPON,)), _said(values), counts, tried[first])
 
 
 def costs(bits: "Bits", plan: Plan, boxes: list[tuple[int, int, int, int]]) -> "npt.NDArray[np.float64]":
@@ -238,35 +246,67 @@ def runs(values: "npt.NDArray[np.integer[npt.NBitBase]]") -> tuple["Values", "Co
     return values[starts], np.diff(starts, append=len(values))
 
 
-def _halftone(bits: "Bits") -> tuple[Place, ...]:
-    """Return the four places that foretell the pixels of a halftone best, chosen one after the other."""
-    import numpy as np
+class _Sample:
+    """Pixels of a picture that are not quite certain: neither amid white nor amid black."""
 
-    middle = max(0, (len(bits) - _SAMPLE_ROWS) // 2)
-    sample = bits[max(0, middle - _REACH) : middle + _SAMPLE_ROWS]
-    far = [(across, down) for down in range(-_REACH, 0) for across in range(-_REACH, _REACH + 1)]
-    far = [
-        *((across, 0) for across in range(-_REACH, -4)),
-        *(place for place in far if place not in dict(_FIXED).values()),
-    ]
-    edges = ((_REACH, 0), (_REACH, _REACH))
-    padded, (height, width) = np.pad(sample, edges), sample.shape
+    def __init__(self, bits: "Bits") -> None:
+        import numpy as np
 
-    def there(place: Place) -> "Bits":
-        left, top = _REACH + place[0], _REACH + place[1]
-        return padded[top : top + height, left : left + width]
+        rows = np.flatnonzero((bits != np.roll(bits, 1, axis=0)).any(axis=1))
+        rows = rows[:: -(-len(rows) // _SAMPLE_ROWS) or 1]
+        padded = np.pad(bits, ((_REACH, 0), (_REACH, _REACH)))
+        self._pixels, self._pitch = padded.ravel(), padded.shape[1]
+        at = ((rows + _REACH)[:, None] * self._pitch + np.arange(_REACH, _REACH + bits.shape[1])).ravel()
+        known = np.zeros(at.shape, np.uint16)
+        for bit, place in _FIXED:
+            known |= self._there(at, place).astype(np.uint16) << np.uint16(bit)
+        uncertain = np.flatnonzero((known > 0) & (known < _ALL_FIXED))
+        uncertain = uncertain[:: -(-len(uncertain) // _SAMPLE) or 1]
+        self._at, self._known = at[uncertain], known[uncertain]
+        self._far = self._agreeing()
 
-    agree = {place: abs(0.5 - float(np.count_nonzero(there(place) != sample)) / sample.size) for place in far}
-    tried = [*USUAL, *sorted(agree, key=lambda place: -agree[place])[:_TRIED]]
-    known = _contexts(np.pad(sample, _margins(USUAL)), width, USUAL)
-    for bit in _MOVED:
-        known &= ~np.uint32(1 << bit + 1)
-    chosen: list[Place] = []
-    for bit in _MOVED:
-        best = {}
-        for place in dict.fromkeys(tried):
-            values = known | there(place).astype(np.uint32) << np.uint32(bit + 1)
-            best[place] = length(np.bincount(values.ravel(), minlength=2 * CONTEXTS).reshape(-1, 2))
-        chosen.append(min(best, key=lambda place: best[place]))
-        known |= there(chosen[-1]).astype(np.uint32) << np.uint32(bit + 1)
-    return tuple(chosen)
+    def _there(self, at: "npt.NDArray[np.intp]", place: Place) -> "Bits":
+        return self._pixels[at + place[1] * self._pitch + place[0]]
+
+    def _agreeing(self) -> dict[Place, float]:
+        """Return places far away, and how much more often than by chance they agree, or do not."""
+        import numpy as np
+
+        if len(self._at) < _FEWEST:
+            return {}
+        at = self._at[:: -(-len(self._at) // _ASKED)]
+        pixels = self._there(at, (0, 0))
+        places = ((across, down) for down in range(-_REACH, 1) for across in range(-_REACH, _REACH + 1))
+        far = (one for one in places if max(abs(one[0]), -one[1]) > _NEAR[1] and (one[1] < 0 or one[0] < 0))
+        return {place: abs(2 * np.count_nonzero(self._there(at, place) == pixels) / len(at) - 1) for place in far}
+
+    @property
+    def is_periodic(self) -> bool:
+        """Return whether it is a halftone, whose dots come again."""
+        return max(self._far.values(), default=0.0) > _PERIODIC
+
+    def best_places(self) -> tuple[Place, ...]:
+        """Return the four places that foretell the pixels best, chosen one after the other."""
+        import numpy as np
+
+        if not self._far:
+            return USUAL
+        known = self._known.astype(np.uint32) << np.uint32(1) | self._there(self._at, (0, 0))
+        tried = {place: self._there(self._at, place).astype(np.uint32) for place in self._tried()}
+        chosen: list[Place] = []
+        for bit in _MOVED:
+            lengths = {
+                place: length(np.bincount(known | pixels << np.uint32(bit + 1), minlength=2 * CONTEXTS).reshape(-1, 2))
+                for place, pixels in tried.items()
+            }
+            order = sorted(lengths, key=lambda place: lengths[place])
+            chosen.append(order[0])
+            known |= tried[order[0]] << np.uint32(bit + 1)
+            tried = {place: tried[place] for place in order[:_TRIED]}
+        return tuple(chosen)
+
+    def _tried(self) -> list[Place]:
+        fixed = {place for _, place in _FIXED}
+        near = [(across, down) for down in range(-_NEAR[1], 0) for across in range(-_NEAR[0], _NEAR[0] + 1)]
+        far = sorted(self._far, key=lambda place: -self._far[place])[:_TRIED]
+        return [place for place in dict.fromkeys([*USUAL, *near, (-5, 0), (-6, 0), *far]) if place not in fixed]

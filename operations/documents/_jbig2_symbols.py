@@ -25,6 +25,9 @@ _FEWEST_MARKS = 24
 _LARGEST = 400
 """Pixels of a side above which a mark is no letter."""
 
+_DENSE, _FEW_RUNS = 0.25, 200_000
+"""Bits per pixel above which a picture is no text, and runs of decisions in any that is too small to tell."""
+
 _LEAST = 0.02
 """Part of a scan's length that letters have to save, as far as it is told beforehand."""
 
@@ -114,7 +117,8 @@ def split(bits: "Bits", plan: _jbig2_generic.Plan) -> Found | None:
         bits: Shape (height, width), 1 black.
         plan: How it is coded pixel by pixel.
     """
-    found = marks(bits)
+    dense = len(plan.values) > _FEW_RUNS and plan.bits > _DENSE * bits.size
+    found = None if dense else marks(bits)
     if found is None or len(found) < _FEWEST_MARKS:
         return None
     return _same(bits, found) if _repeats(found) >= _REPEATED else _alike(bits, found, plan)
@@ -154,8 +158,6 @@ def _take(rest: "Bits", mark: Mark) -> None:
 
 def _alike(bits: "Bits", found: list[Mark], plan: _jbig2_generic.Plan) -> Found | None:
     """Code marks that are nearly the same, each by what differs."""
-    import numpy as np
-
     boxes = [(one.top, one.left, one.top + one.size[0] + 1, one.left + one.size[1] + 1) for one in found]
     letters = _jbig2_letters.sort(found, _jbig2_generic.costs(bits, plan, boxes), _LEAST * plan.bits)
     if letters is None:
