@@ -18,9 +18,6 @@ FILTER = "/JBIG2Decode"
 
 _PAGE_INFORMATION, _IMMEDIATE_REGION = 48, 39
 _LOSSLESS_PAGE = 1
-_CLOSE = 0.08
-"""How far lengths that are foretold may be wrong, so that it has to be tried which is shorter."""
-
 _REPEATED_ROWS = 0b1000
 
 
@@ -37,24 +34,17 @@ def encode(bits: "Bits") -> bytes:
     page = _segment(0, _PAGE_INFORMATION, struct.pack(">4IBH", width, height, 0, 0, _LOSSLESS_PAGE, 0))
     plan = _jbig2_generic.plan(bits)
     found = _jbig2_symbols.split(bits, plan)
-    if found is None:
-        return page + _segment(1, _IMMEDIATE_REGION, _region(_jbig2_generic.tuned(bits, plan), width, height))
-    rest = _jbig2_generic.plan(found.rest)
-    if 2 * rest.bits > plan.bits:
-        plan, rest = _jbig2_generic.tuned(bits, plan), _jbig2_generic.tuned(found.rest, rest)
-    told = (8 * (len(found.dictionary) + len(found.text)) + rest.bits) / plan.bits
-    made = []
-    if told > 1 - _CLOSE:
-        made.append(page + _segment(1, _IMMEDIATE_REGION, _region(plan, width, height)))
-    if told < 1 + _CLOSE:
-        made.append(page + _by_symbols(found, rest, width, height))
-    return min(made, key=len)
+    if found is not None:
+        rest = _jbig2_generic.plan(found.rest)
+        if found.dictionary.bits + found.text.bits + rest.bits < plan.bits:
+            return page + _by_symbols(found, _jbig2_generic.tuned(found.rest, rest), width, height)
+    return page + _segment(1, _IMMEDIATE_REGION, _region(_jbig2_generic.tuned(bits, plan), width, height))
 
 
 def _by_symbols(found: _jbig2_symbols.Found, rest: _jbig2_generic.Plan, width: int, height: int) -> bytes:
     where = struct.pack(">4IB", width, height, 0, 0, 0)
-    made = _segment(1, _jbig2_symbols.DICTIONARY, found.dictionary)
-    made += _segment(2, _jbig2_symbols.TEXT_REGION, where + found.text, refers=1)
+    made = _segment(1, _jbig2_symbols.DICTIONARY, found.dictionary.coded())
+    made += _segment(2, _jbig2_symbols.TEXT_REGION, where + found.text.coded(), refers=1)
     return made + (_segment(3, _IMMEDIATE_REGION, _region(rest, width, height)) if found.rest.any() else b"")
 
 

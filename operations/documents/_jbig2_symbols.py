@@ -25,8 +25,8 @@ _FEWEST_MARKS = 24
 _LARGEST = 400
 """Pixels of a side above which a mark is no letter."""
 
-_DENSE, _FEW_RUNS = 0.25, 200_000
-"""Bits per pixel above which a picture is no text, and runs of decisions in any that is too small to tell."""
+_DENSE, _FEW_RUNS = 0.05, 10_000
+"""Runs of ink per pixel above which a picture is no text, and how many there are in any that is too small to tell."""
 
 _LEAST = 0.02
 """Part of a scan's length that letters have to save, as far as it is told beforehand."""
@@ -47,17 +47,45 @@ _REFINED, _BY_POWER = 1 << 1, 2
 """Flags of a text region (7.4.3.1.1)."""
 
 
+class Part(Struct, frozen=True):
+    """The data of a segment, not coded yet.
+
+    Attributes:
+        head: What comes before coded data.
+        contexts: How many there are.
+        values: What is decided: twice the context, and 0 or 1.
+        counts: How many times in a row.
+    """
+
+    head: bytes
+    contexts: int
+    values: list[int]
+    counts: list[int]
+
+    @property
+    def bits(self) -> float:
+        """Return about how long it comes out."""
+        import numpy as np
+
+        found = np.bincount(self.values, weights=self.counts, minlength=2 * self.contexts)
+        return 8 * len(self.head) + _jbig2_generic.length(found.reshape(-1, 2))
+
+    def coded(self) -> bytes:
+        """Return the data."""
+        return self.head + _mq.encode(self.contexts, self.values, self.counts)
+
+
 class Found(Struct, frozen=True):
     """What symbols make of a picture.
 
     Attributes:
-        dictionary: Data of the segment with the symbols.
-        text: Data of the segment that places them, without its region's position.
+        dictionary: Of the segment with the symbols.
+        text: Of the segment that places them, without its region's position.
         rest: What is left of the picture.
     """
 
-    dictionary: bytes
-    text: bytes
+    dictionary: Part
+    text: Part
     rest: "Bits"
 
 
@@ -117,7 +145,10 @@ def split(bits: "Bits", plan: _jbig2_generic.Plan) -> Found | None:
         bits: Shape (height, width), 1 black.
         plan: How it is coded pixel by pixel.
     """
-    dense = len(plan.values) > _FEW_RUNS and plan.bits > _DENSE * bits.size
+    import numpy as np
+
+    runs = np.count_nonzero(bits[:, 1:] > bits[:, :-1])
+    dense = runs > max(_FEW_RUNS, _DENSE * bits.size)
     found = None if dense else marks(bits)
     if found is None or len(found) < _FEWEST_MARKS:
         return None
@@ -217,7 +248,7 @@ def _laid(rest: "Bits", mark: Mark, top: int, left: int, size: tuple[int, ...]) 
     return pixels
 
 
-def _dictionary(shapes: list["Bits"]) -> bytes:
+def _dictionary(shapes: list["Bits"]) -> Part:
     """Return the data of a symbol dictionary (6.5.5): classes of equal height, each ended out of band."""
     heights, widths, exports, pixels = 0, 1, 2, 3 * _NUMBERS
     coder, height, width = _Coder(), 0, 0
@@ -237,10 +268,10 @@ def _dictionary(shapes: list["Bits"]) -> bytes:
     coder.integer(exports, len(shapes))
     head = b"".join(struct.pack("2b", *place) for place in _jbig2_generic.USUAL)
     head = struct.pack(">H", 0) + head + struct.pack(">II", len(shapes), len(shapes))
-    return head + _mq.encode(pixels + _jbig2_generic.CONTEXTS, coder.values, coder.counts)
+    return Part(head, pixels + _jbig2_generic.CONTEXTS, coder.values, coder.counts)
 
 
-def _text(placed: list[_Placed], symbols: int, power: int) -> bytes:
+def _text(placed: list[_Placed], symbols: int, power: int) -> Part:
     """Return the data of a text region (6.4.5): strips of symbols by their lower left corners, from left to right."""
     strips, firsts, steps, rows, refined, sizes = 0, 1, 2, 3, 4, (5, 6, 7, 8)
     width = (symbols - 1).bit_length()  # a single symbol needs no name
@@ -271,6 +302,5 @@ def _text(placed: list[_Placed], symbols: int, power: int) -> bytes:
     coder.integer(steps, None)
     flags = _REFINED * refining | power << _BY_POWER
     head = struct.pack(">H", flags) + (struct.pack("4b", *_jbig2_refined.MOVED) if refining else b"")
-    return (
-        head + struct.pack(">I", len(placed)) + _mq.encode(pixels + _jbig2_refined.CONTEXTS, coder.values, coder.counts)
-    )
+    head += struct.pack(">I", len(placed))
+    return Part(head, pixels + _jbig2_refined.CONTEXTS, coder.values, coder.counts)
