@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[np.uint8]
 
-_BEST, _QUICK = 9, 4
+_BEST = 9
 _GREY_SPREAD = 4
 """How far apart the channels of a picture may be that is taken for grey: what JPEG makes of grey."""
 
@@ -291,7 +291,7 @@ def _decoded(task: Task) -> "Pixels | None":
         shrink = 1
         while task.size and shrink < 8 and task.width >= 4 * shrink * task.size[0]:
             shrink *= 2
-        found = _photo.decoded(task.data, shrink)
+        found = _photo.decoded(task.data, (task.width, task.height), shrink)
         return found if found is not None and found.shape[2] == task.components in _COMPONENTS else None
     if task.filter:
         return None
@@ -350,17 +350,16 @@ def _colours(pixels: "Pixels") -> int:
 
 
 def _packed_bytes(pixels: "Pixels") -> float:
-    """Return about how long a picture is as PNG, told by some strips of it."""
+    """Return about how long a picture is without loss, told by some strips of it, as they are or by differences."""
     import numpy as np
 
-    height = len(pixels)
-    count = min(_STRIPS, height // _STRIP_ROWS)
-    if count < _STRIPS:
-        return 0.0
-    tops = [(height - _STRIP_ROWS) * index // (count - 1) for index in range(count)]
-    sample = _image(np.vstack([pixels[top : top + _STRIP_ROWS] for top in tops]))
-    packed = len(sample.pngsave_buffer(compression=_QUICK, filter="paeth", keep="none"))
-    return float(packed * height / (count * _STRIP_ROWS))
+    height, most = len(pixels), _STRIPS * _STRIP_ROWS
+    if height > most:
+        tops = [(height - _STRIP_ROWS) * index // (_STRIPS - 1) for index in range(_STRIPS)]
+        pixels = np.vstack([pixels[top : top + _STRIP_ROWS] for top in tops])
+    differences = np.diff(pixels, axis=1, prepend=np.uint8(0))
+    packed = min(_filters.packs_to(samples.tobytes()) for samples in (pixels, differences))
+    return packed * max(1.0, height / most)
 
 
 def _image(pixels: "Pixels") -> Any:

@@ -52,13 +52,13 @@ def test_a_small_picture_has_nearly_these_values(bands, size):
 def test_a_jpeg_has_the_pixels_libvips_gives_it(bands, options, shrink):
     data = jpeg(noise(90, 70, bands), **options)
     plain = pyvips.Image.jpegload_buffer(data, shrink=shrink)
-    assert (_photo.decoded(data, shrink) == samples(plain)).all()
+    assert (_photo.decoded(data, (70, 90), shrink) == samples(plain)).all()
 
 
 def test_inks_are_as_they_are_stored():
     target = io.BytesIO()
     Image.new("CMYK", (16, 16), (255, 128, 0, 10)).save(target, "JPEG", quality=100)
-    ink = _photo.decoded(target.getvalue(), 1)[0, 0].astype(int)
+    ink = _photo.decoded(target.getvalue(), (16, 16))[0, 0].astype(int)
     with Image.open(io.BytesIO(target.getvalue())) as picture:
         stored = 255 - np.array(picture.getpixel((0, 0)))  # Pillow turns what Adobe turned
     assert np.abs(ink - stored).max() <= 2
@@ -66,8 +66,17 @@ def test_inks_are_as_they_are_stored():
 
 def test_a_jpeg_that_breaks_off_is_none():
     data = jpeg(noise(90, 70, 3))
-    assert _photo.decoded(data[: len(data) // 2], 1) is None
-    assert _photo.decoded(b"\xff\xd8 nothing", 1) is None
+    assert _photo.decoded(data[: len(data) // 2], (70, 90)) is None
+    assert _photo.decoded(b"\xff\xd8 nothing", (70, 90)) is None
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("shrink", [1, 2])
+def test_a_jpeg_of_another_size_than_was_said_is_none(mode, shrink):
+    target = io.BytesIO()
+    Image.new(mode, (70, 90)).save(target, "JPEG")
+    assert _photo.decoded(target.getvalue(), (70, 90), shrink) is not None
+    assert _photo.decoded(target.getvalue(), (70, 91), shrink) is None
 
 
 def soft(height, width):
