@@ -14,11 +14,10 @@ from mediamill.operations.images._vips import vips
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pyvips
 
     Pixels = npt.NDArray[np.uint8]
 
-_BEST, _QUICK = 9, 4
+_BEST = 9
 _GREY_SPREAD = 4
 """How far apart the channels of a picture may be that is taken for grey: what JPEG makes of grey."""
 
@@ -34,6 +33,9 @@ _JPEG_CERTAIN, _FULL = 0.8, 0.5
 
 _FLAT = 0.12
 """Different colours per pixel, below which a picture may be a drawing."""
+
+_COMPONENTS = (1, 3, 4)
+"""How many there are in a picture that may be coded with loss: of greys, colours or inks."""
 
 _FEW = 16
 """Values of one component a picture may have to be stored by fewer bits each."""
@@ -183,11 +185,8 @@ def _smaller(*found: Coded | None) -> Coded | None:
 
 def _predicted(pixels: "Pixels", space: str) -> Coded:
     """Code samples by Flate with PNG's predictors: the data of a PNG file are just that."""
-    import numpy as np
-
     height, width, components = pixels.shape
-    spaces = {1: "b-w", 3: "srgb", 4: "srgb"}  # four inks are written as if the last one were transparency
-    image = vips().Image.new_from_array(np.ascontiguousarray(pixels), interpretation=spaces[components])
+    image = _image(pixels)
     best_file = b""
     for filter_name in ("none", "sub", "paeth") if width * height < 1 << 18 else ("paeth",):
         png = image.pngsave_buffer(compression=_BEST, filter=filter_name, keep="none")
@@ -252,57 +251,52 @@ def _indexed(pixels: "Pixels", least: int = 1) -> Coded | None:
 
 def _resampled(task: Task) -> Coded | None:
     """Code a picture with loss: at the size it is needed, grey where it is, as a drawing or a photo."""
-    image = _decoded(task)
-    if image is None:
+    pixels = _decoded(task)
+    if pixels is None:
         return None
     space = "base" if task.palette is not None else ""
-    if task.may_be_grey and image.bands == 3 and _is_grey(image):
-        image, space = image[1].copy_memory(), "grey"
-    size, quality = _aimed(image, task)
-    if size != (image.width, image.height):
-        image = _photo.reduced(image, size)
-    photo = _jpeg(image, quality, space)
-    found = _smaller(photo, _drawing(image, space, len(photo.data)))
+    if task.may_be_grey and pixels.shape[2] == 3 and _is_grey(pixels):
+        pixels, space = pixels[:, :, 1:2].copy(), "grey"
+    size, quality = _aimed(pixels, task)
+    if size != (pixels.shape[1], pixels.shape[0]):
+        pixels = _photo.reduced(pixels, size)
+    photo = _jpeg(pixels, quality, space)
+    found = _smaller(photo, _drawing(pixels, space, len(photo.data)))
     if found is photo and size == (task.width, task.height) and len(photo.data) > _WORTH * len(task.data):
         return None
-    if found is photo and task.may_be_wavelet and image.bands < 4:
-        data = _wavelet.smaller(_samples(image), photo.data)
+    if found is photo and task.may_be_wavelet and pixels.shape[2] < 4:
+        data = _wavelet.smaller(pixels, photo.data)
         if data is not None:
             return msgspec.structs.replace(photo, data=data, filter=_filters.JPX)
     return msgspec.structs.replace(photo, data=_photo.in_best_scans(photo.data, *size)) if found is photo else found
 
 
-def _aimed(image: "pyvips.Image", task: Task) -> tuple[tuple[int, int], int]:
+def _aimed(pixels: "Pixels", task: Task) -> tuple[tuple[int, int], int]:
     """Return the size and the JPEG quality at which a picture looks as it is asked to."""
-    whole = (image.width, image.height)
+    whole = (pixels.shape[1], pixels.shape[0])
     size = task.size or whole
-    if size == whole or not _aim.applies(image, size):
+    if size == whole or not _aim.applies(pixels, size):
         return size, task.quality
     near = size[0] * task.spared >= task.width and size[1] * task.spared >= task.height
-    if near and not _aim.Aim(image, whole, task.quality).stands(size):
+    if near and not _aim.Aim(pixels, whole, task.quality).stands(size):
         return whole, task.quality
-    return size, _aim.Aim(image, size, task.quality).jpeg_quality()
+    return size, _aim.Aim(pixels, size, task.quality).jpeg_quality()
 
 
-def _decoded(task: Task) -> "pyvips.Image | None":
-    library = vips()
+def _decoded(task: Task) -> "Pixels | None":
+    """Return a picture's colours, shape (height, width, 1, 3 or 4), with a half of its sides or less if that does."""
     if task.filter == _filters.DCT:
         if _is_told_otherwise(task):
             return None
         shrink = 1
         while task.size and shrink < 8 and task.width >= 4 * shrink * task.size[0]:
             shrink *= 2
-        image = _photo.decoded(task.data, shrink)
-        if image is None or image.bands != task.components:
-            return None
-        return image if image.bands in (1, 3, 4) else None
-    if task.filter or task.bits == 16:
+        found = _photo.decoded(task.data, (task.width, task.height), shrink)
+        return found if found is not None and found.shape[2] == task.components in _COMPONENTS else None
+    if task.filter:
         return None
-    if task.bits == 8 and task.palette is None:
-        if task.components not in (1, 3, 4):
-            return None
-        return library.Image.new_from_memory(task.data, task.width, task.height, task.components, "uchar")
-    return _looked_up(task)
+    found = _looked_up(task)
+    return found if found.shape[2] in _COMPONENTS else None
 
 
 def _is_told_otherwise(task: Task) -> bool:
@@ -312,62 +306,65 @@ def _is_told_otherwise(task: Task) -> bool:
     return task.parms.get("/ColorTransform", usual) != usual and not marked
 
 
-def _looked_up(task: Task) -> "pyvips.Image | None":
-    """Return the colours that samples of less than 8 bits, or those of a palette, stand for."""
+def _looked_up(task: Task) -> "Pixels":
+    """Return the colours that samples of at most 8 bits, or those of a palette, stand for."""
     import numpy as np
 
     pixels = _unpacked(task)
     if task.palette is not None:
         table = np.frombuffer(task.palette, np.uint8).reshape(-1, 3)
-        pixels = table[np.minimum(pixels[:, :, 0], len(table) - 1)]
-    else:
-        pixels = (pixels.astype(np.uint16) * 255 // ((1 << task.bits) - 1)).astype(np.uint8)
-    return vips().Image.new_from_array(np.ascontiguousarray(pixels)) if pixels.shape[2] in (1, 3, 4) else None
+        return table[np.minimum(pixels[:, :, 0], len(table) - 1)]
+    if task.bits == 8:
+        return pixels
+    return (pixels.astype(np.uint16) * 255 // ((1 << task.bits) - 1)).astype(np.uint8)
 
 
-def _is_grey(image: "pyvips.Image") -> bool:
-    if image.width * image.height > 1 << 16 and not _is_grey(image.subsample(8, 8).copy_memory()):
+def _is_grey(pixels: "Pixels") -> bool:
+    import numpy as np
+
+    if pixels.size > 1 << 16 and not _is_grey(pixels[::8, ::8]):
         return False
-    red, green, blue = image.bandsplit()
-    return all((one - other).abs().max() <= _GREY_SPREAD for one, other in ((red, green), (green, blue), (blue, red)))
+    bands = [pixels[:, :, band] for band in range(3)]
+    spread = np.maximum(np.maximum(*bands[:2]), bands[2]) - np.minimum(np.minimum(*bands[:2]), bands[2])
+    return bool(spread.max() <= _GREY_SPREAD)
 
 
-def _jpeg(image: "pyvips.Image", quality: int, space: str) -> Coded:
-    data = _photo.encoded(image, quality)
-    size = (image.width, image.height)
+def _jpeg(pixels: "Pixels", quality: int, space: str) -> Coded:
+    data = _photo.encoded(pixels, quality)
+    size = (pixels.shape[1], pixels.shape[0])
     return Coded(data=data, filter=_filters.DCT, parms={}, size=size, bits=8, space=space)
 
 
-def _drawing(image: "pyvips.Image", space: str, limit: int) -> Coded | None:
+def _drawing(pixels: "Pixels", space: str, limit: int) -> Coded | None:
     """Code a picture of few colours or flat areas without loss, where that may come out below a number of bytes."""
-    if _colours(image) > max(256, _FLAT * _ROWS * image.width) or _packed_bytes(image) > _DOUBT * limit:
+    if _colours(pixels) > max(256, _FLAT * _ROWS * pixels.shape[1]) or _packed_bytes(pixels) > _DOUBT * limit:
         return None
-    pixels = _samples(image)
     return _smaller(_predicted(pixels, space), _indexed(pixels))
 
 
-def _samples(image: "pyvips.Image") -> "Pixels":
+def _colours(pixels: "Pixels") -> int:
+    """Return how many colours there are in some rows."""
     import numpy as np
 
-    return np.ascontiguousarray(image.numpy()).reshape(image.height, image.width, image.bands)
+    return len(np.unique(_few.as_numbers(pixels[:: max(1, len(pixels) // _ROWS)])))
 
 
-def _colours(image: "pyvips.Image") -> int:
-    """Return how many colours there are in some rows."""
-    rows = image.subsample(1, max(1, image.height // _ROWS))
-    if image.bands == 1:
-        return len(set(rows.write_to_memory()))
-    rows = rows if image.bands == 4 else rows.bandjoin(255)
-    return len(set(memoryview(rows.cast("uchar").write_to_memory()).cast("I")))
+def _packed_bytes(pixels: "Pixels") -> float:
+    """Return about how long a picture is without loss, told by some strips of it, as they are or by differences."""
+    import numpy as np
+
+    height, most = len(pixels), _STRIPS * _STRIP_ROWS
+    if height > most:
+        tops = [(height - _STRIP_ROWS) * index // (_STRIPS - 1) for index in range(_STRIPS)]
+        pixels = np.vstack([pixels[top : top + _STRIP_ROWS] for top in tops])
+    differences = np.diff(pixels, axis=1, prepend=np.uint8(0))
+    packed = min(_filters.packs_to(samples.tobytes()) for samples in (pixels, differences))
+    return packed * max(1.0, height / most)
 
 
-def _packed_bytes(image: "pyvips.Image") -> float:
-    """Return about how long a picture is as PNG, told by some strips of it."""
-    count = min(_STRIPS, image.height // _STRIP_ROWS)
-    if count < _STRIPS:
-        return 0.0
-    tops = [(image.height - _STRIP_ROWS) * index // (count - 1) for index in range(count)]
-    strips = [image.crop(0, top, image.width, _STRIP_ROWS) for top in tops]
-    sample = vips().Image.arrayjoin(strips, across=1).copy(interpretation="b-w" if image.bands == 1 else "srgb")
-    packed = len(sample.pngsave_buffer(compression=_QUICK, filter="paeth", keep="none"))
-    return float(packed * image.height / (count * _STRIP_ROWS))
+def _image(pixels: "Pixels") -> Any:
+    """Return pixels as libvips takes them, to be packed without loss."""
+    import numpy as np
+
+    spaces = {1: "b-w", 3: "srgb", 4: "srgb"}  # four inks are written as if the last one were transparency
+    return vips().Image.new_from_array(np.ascontiguousarray(pixels), interpretation=spaces[pixels.shape[2]])

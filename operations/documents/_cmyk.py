@@ -26,9 +26,9 @@ _LUMA = (
 """From red, green and blue, ITU-T T.871; here of what inks leave of them."""
 
 
-def stored(image: Any) -> Any:
+def stored(pixels: "Pixels") -> "Pixels":
     """Return a JPEG of four channels, as libvips decoded it, with its samples as they are stored."""
-    return image.invert()
+    return 255 - pixels
 
 
 def encode(pixels: "Pixels", **options: Any) -> bytes:

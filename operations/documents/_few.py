@@ -38,7 +38,7 @@ def found(pixels: "Pixels", most: int = _MOST) -> Few | None:
     """
     import numpy as np
 
-    height, width, components = pixels.shape
+    height, _, components = pixels.shape
     if components == 1:
         packed = pixels[:, :, 0]
         if np.count_nonzero(np.bincount(packed[:: max(1, height // _LOOKED_AT)].ravel(), minlength=_MOST)) > most:
@@ -46,17 +46,31 @@ def found(pixels: "Pixels", most: int = _MOST) -> Few | None:
         values = np.flatnonzero(np.bincount(packed.ravel(), minlength=_MOST)).astype(np.uint8)
         if len(values) > most:
             return None
-        numbers = np.zeros(_MOST, np.uint8)
-        numbers[values] = np.arange(len(values))
-        return Few(values[:, None], numbers[packed])
-    wide = (pixels.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(axis=2, dtype=np.uint32)
-    if len(np.unique(wide[:: max(1, height // _LOOKED_AT)])) > most:
+        places = np.zeros(_MOST, np.uint8)
+        places[values] = np.arange(len(values))
+        return Few(values[:, None], places[packed])
+    if len(np.unique(as_numbers(pixels[:: max(1, height // _LOOKED_AT)]))) > most:
         return None
-    colours, places = np.unique(wide, return_inverse=True)
+    numbers = as_numbers(pixels)
+    colours = np.unique(numbers)
     if len(colours) > most:
         return None
     spread = colours.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:]
-    return Few(np.ascontiguousarray(spread), places.reshape(height, width).astype(np.uint8))
+    return Few(np.ascontiguousarray(spread), np.searchsorted(colours, numbers).astype(np.uint8))
+
+
+def as_numbers(pixels: "Pixels") -> "npt.NDArray[np.uint32]":
+    """Return each pixel as one number, made of its components, the last one lowest.
+
+    Args:
+        pixels: Shape (height, width, up to 4).
+    """
+    import numpy as np
+
+    height, width, components = pixels.shape
+    wide = np.zeros((height, width, 4), np.uint8)
+    wide[:, :, 4 - components :] = pixels
+    return wide.view(">u4")[:, :, 0].astype(np.uint32)
 
 
 def bits_for(values: "Pixels", least: int = 1) -> int:

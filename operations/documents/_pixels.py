@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _dedupe, _filters
+from mediamill.operations.documents import _dedupe, _filters, _photo
 from mediamill.operations.documents._colours import COMPONENTS
 from mediamill.operations.images._vips import vips
 
@@ -33,6 +33,9 @@ _OPAQUE = 255
 
 _TOP = 16
 """Rows by which pictures are told apart before all of them is decoded: what a JPEG codes at a time."""
+
+_SMALL = 1 << 16
+"""Pixels of a picture up to which all of it is decoded sooner than a part of it."""
 
 
 def simplify(pdf: "pikepdf.Pdf", gone: set[Key], max_pixels: int, check: Callable[[], None], *, exactly: bool) -> int:
@@ -109,12 +112,15 @@ def _top(picture: Any) -> bytes | None:
     Of a sequential JPEG no more than these is decoded. Another decoder than the one that tells in the end reads them:
     two pictures it sees differently in these rows are taken to differ.
     """
-    filters, height = _filters.chain(picture), int(picture.Height)
+    filters, width, height = _filters.chain(picture), int(picture.Width), int(picture.Height)
     if len(filters) != 1 or filters[0][0] != _filters.DCT:
         return None
-    library = vips(1)
+    data, library = picture.read_raw_bytes(), vips(1)
+    if width * height <= _SMALL:
+        pixels = _photo.decoded(data, (width, height))
+        return None if pixels is None else pixels.tobytes()
     try:
-        image = library.Image.jpegload_buffer(picture.read_raw_bytes(), access="sequential", fail_on="error")
+        image = library.Image.jpegload_buffer(data, access="sequential", fail_on="error")
         return bytes(image.crop(0, 0, image.width, min(height, image.height, _TOP)).write_to_memory())
     except library.Error:
         return None

@@ -25,8 +25,12 @@ WORTH = 0.9
 _SMALLEST = 1 << 15
 """Pixels below which headers weigh too much."""
 
-_DENSE = 0.6
-"""Bits per pixel from which a JPEG is so full of detail that nothing is to be gained."""
+_PROMISING, _ROWS = 0.154, 64
+"""Bits per pixel of a JPEG, times the root of how far on average a pixel is off the line through the two before it,
+over the square of the entropy of the steps between pixels, up to which something may be gained; and how many rows tell.
+Soft shades have many steps, and bend little, where drawings have few, and leaves bend. Of two halves of 237 pictures,
+the one that was looked at and the other, half of all pixels are tried that way, and 88 and 90 % found of the bytes that
+can be saved; by bits per pixel alone it were 73 and 85 %."""
 
 _LEAST, _COUNT, _START, _TRIES = 0.65, 8, 3, 3
 """The least part of the JPEG's bytes, as with less faint detail goes that no mean over the picture tells of; how many
@@ -47,7 +51,9 @@ def smaller(pixels: "Pixels", jpeg: bytes) -> bytes | None:
     from PIL import Image
 
     height, width, components = pixels.shape
-    if width * height < _SMALLEST or min(width, height) < BLOCK or 8 * len(jpeg) > _DENSE * width * height:
+    if width * height < _SMALLEST or min(width, height) < BLOCK:
+        return None
+    if not _is_promising(pixels, 8 * len(jpeg) / (width * height)):
         return None
     picture = Image.fromarray(pixels if components == 3 else pixels[:, :, 0])
     likeness = Likeness(luma_of(picture))
@@ -63,6 +69,21 @@ def smaller(pixels: "Pixels", jpeg: bytes) -> bytes | None:
     layers = _least(excess)
     found = coded_in.file(layers) if layers else None
     return found if found is not None and len(found) <= WORTH * len(jpeg) else None
+
+
+def _is_promising(pixels: "Pixels", bits: float) -> bool:
+    """Return whether a picture is one that takes a JPEG more bits than it should."""
+    import numpy as np
+    from PIL import Image
+
+    rows = np.ascontiguousarray(pixels[:: max(1, len(pixels) // _ROWS)])
+    luma = luma_of(Image.fromarray(rows if rows.shape[2] == 3 else rows[:, :, 0]))
+    steps = np.diff(luma.astype(np.int16), axis=1)
+    counts = np.bincount(np.abs(steps).ravel())
+    parts = counts[counts > 0] / steps.size
+    entropy = -(parts * np.log2(parts)).sum()
+    bend = np.abs(np.diff(steps, axis=1)).mean()
+    return bool(bits * math.sqrt(bend) <= _PROMISING * entropy**2)
 
 
 def _least(excess: Callable[[int], float]) -> int:

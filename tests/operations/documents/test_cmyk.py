@@ -76,7 +76,7 @@ def test_samples_are_read_as_they_are_stored(marked):
     if not marked:
         at = data.index(b"\xff\xee")
         data = data[:at] + data[at + 16 :]
-    read = _cmyk.stored(vips().Image.jpegload_buffer(data)).numpy()
+    read = _cmyk.stored(vips().Image.jpegload_buffer(data).numpy())
     assert np.abs(read.astype(int) - inks).max() <= 2
 
 

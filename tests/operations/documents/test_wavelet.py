@@ -70,6 +70,17 @@ def test_a_better_jpeg_asks_for_more_bytes():
     assert 0 < sizes[0] < sizes[1] < sizes[2]
 
 
+def test_steep_soft_shades_take_fewer_bytes_though_they_take_a_jpeg_many():
+    """What counts is not how many bits a JPEG needs, but that it needs more than there is to tell."""
+    coarse = np.clip(np.random.default_rng(5).normal(128, 90, (48, 48)), 0, 255).astype(np.uint8)
+    shades = np.asarray(Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC))[:, :, None]
+    plain = jpeg(shades, 50)
+    assert 8 * len(plain) > 0.8 * SIDE**2
+    found = _wavelet.smaller(shades, plain)
+    assert found is not None
+    assert len(found) < 0.75 * len(plain)
+
+
 def test_pictures_full_of_detail_stay_jpegs():
     assert _wavelet.smaller(rough(), jpeg(rough())) is None
 
