@@ -108,29 +108,21 @@ class _Work:
         """Rewrite a stream; return how large what it paints is, None where that could not be followed."""
         joined = b"\n".join(plain)
         parts = [end - 1 for end in itertools.accumulate(len(data) + 1 for data in plain[:-1])]
+        rounding = Rounding(part.scale) if self._scene.is_followed(part) else None
         try:
-            spelled = _content_short.shortened(joined, parts)
+            spelled, rounded = _content_short.both(joined, rounding, parts)
         except Unclear:
             for stream, data in zip(part.streams, plain, strict=True) if len(plain) > 1 else ():
                 self._alone(stream, data, part.page)
-            spelled = None
-        sizes, rounded = self._rounded(part, joined, parts)
-        if spelled is None or rounded is None or _filters.packs_to(rounded) >= _PAYS * _filters.packs_to(spelled):
+            return None
+        sizes = None if rounding is None or rounded is None else rounding.painted
+        if rounded is not None and (
+            rounded == spelled or _filters.packs_to(rounded) >= _PAYS * _filters.packs_to(spelled)
+        ):
             rounded = None
-        if (rounded is None or not self._is_kept(part, plain, rounded, "rounded")) and spelled is not None:
+        if rounded is None or not self._is_kept(part, plain, rounded, "rounded"):
             self._is_kept(part, plain, spelled, "spelled")
         return sizes
-
-    def _rounded(self, part: Part, joined: bytes, parts: list[int]) -> tuple[dict[bytes, float] | None, bytes | None]:
-        """Return how large what a stream paints is, and the stream rounded; None for what cannot be told."""
-        if not self._scene.is_followed(part):
-            return None, None
-        rounding = Rounding(part.scale)
-        try:
-            made = _content_short.rounded(joined, rounding, parts)
-        except Unclear:
-            return None, None
-        return rounding.painted, made
 
     def _alone(self, stream: "pikepdf.Stream", data: bytes, page: int | None) -> None:
         try:
