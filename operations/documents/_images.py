@@ -103,11 +103,14 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
         gone: Objects nothing refers to any more.
         ctx: The engine; its thread share is used.
     """
-    vips(1)
     report, walk = Report(), Walk(ctx.check)
     sizes = dict[Key, tuple[float, float]]()
     images = [one for one in pdf.objects if _is_image(one) and one.objgen not in gone]
-    if wish.lossy and images:
+    report.found = len(images)
+    if not images:
+        return report
+    vips(1)
+    if wish.lossy:
         try:
             walk.document(pdf)
             sizes = walk.sizes
@@ -115,7 +118,6 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
             report.kept_resolution = f"a page's content cannot be followed: {error}"
         if _is_calibrated(pdf):
             wish = msgspec.structs.replace(wish, grey=False)
-    report.found = len(images)
     tied, masks = _tied(images), _masks(images)
 
     def read(image: Any) -> Task | None:
