@@ -97,8 +97,12 @@ class Rounding:
             self._as_was.append((operands, operator))
             return
         made = [grid[token] for token in tokens]
+        self._path.append((b" ".join(made), operator))
+        self._as_was.append((operands, operator))
         if self._first is None:
             self._first = (tokens[0], tokens[1], made[0], made[1])
+            if operator == b"m":
+                return
         x, y, near_x, near_y = self._first
         moves = self._moves
         for at in range(0, len(made), 2):
@@ -110,8 +114,6 @@ class Rounding:
                 moves[2] = True
             elif tokens[at + 1] != y:
                 moves[3] = True
-        self._path.append((b" ".join(made), operator))
-        self._as_was.append((operands, operator))
 
     def _drawn(self) -> list[Instruction]:
         """Return what there is of a path; as it was where it would lose its width or its height."""

@@ -116,12 +116,12 @@ class _Work:
                 self._alone(stream, data, part.page)
             return None
         sizes = None if rounding is None or rounded is None else rounding.painted
-        if rounded is not None and (
-            rounded == spelled or _filters.packs_to(rounded) >= _PAYS * _filters.packs_to(spelled)
-        ):
-            rounded = None
-        if rounded is None or not self._is_kept(part, plain, rounded, "rounded"):
-            self._is_kept(part, plain, spelled, "spelled")
+        length = _filters.packs_to(spelled)
+        if rounded is not None and rounded != spelled:
+            shorter = _filters.packs_to(rounded)
+            if shorter < _PAYS * length and self._is_kept(part, plain, rounded, shorter, "rounded"):
+                return sizes
+        self._is_kept(part, plain, spelled, length, "spelled")
         return sizes
 
     def _alone(self, stream: "pikepdf.Stream", data: bytes, page: int | None) -> None:
@@ -129,13 +129,13 @@ class _Work:
             made = _content_short.shortened(data, [len(data)])
         except Unclear:
             return
-        self._is_kept(Part([stream], page), [data], made, "spelled")
+        self._is_kept(Part([stream], page), [data], made, _filters.packs_to(made), "spelled")
 
-    def _is_kept(self, part: Part, plain: list[bytes], made: bytes, kind: str) -> bool:
-        """Put a stream in the place of what it was made from where it packs smaller."""
+    def _is_kept(self, part: Part, plain: list[bytes], made: bytes, length: int, kind: str) -> bool:
+        """Put a stream, that packs to such a length, in the place of what it was made from where that is smaller."""
         import pikepdf
 
-        if plain == [made] or _filters.packs_to(made) >= sum(map(_filters.packs_to, plain)):
+        if plain == [made] or length >= sum(map(_filters.packs_to, plain)):
             return False
         first, *rest = part.streams
         packed = _filters.deflate(made)
