@@ -11,14 +11,12 @@ from mediamill.operations.documents import (
     _contents,
     _dedupe,
     _fonts,
-    _grey,
     _images,
-    _metadata,
     _pages,
     _pixels,
-    _same,
     _streams,
 )
+from mediamill.operations.documents._greyed import BLENDED, Greyed
 from mediamill.operations.documents._open import DocumentFacts, Source
 from mediamill.operations.documents._save import save
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
@@ -38,7 +36,7 @@ EXACT = Tolerance()
 GREY = Tolerance(0.94, 12.0, 12.0)
 """How far greys may be from those of the colours they stand for, where nothing else may be lost."""
 
-BLENDED = 48.0
+_WITH_BLENDS = 48.0
 """How far a block and a patch may be where greys are blended instead of colours, which is said."""
 
 
@@ -97,7 +95,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     spared: float = 1.0
     contents: Literal["kept", "spelled", "rounded"] = "rounded"
 
-    def has_to_change(self, greyed: "_grey.Greyed") -> bool:
+    def has_to_change(self, greyed: Greyed) -> bool:
         """Return whether more was asked for than a smaller file, and there was anything to do."""
         return greyed.changed or self.remove_metadata or self.linearize
 
@@ -122,7 +120,7 @@ class _Changes(Struct, frozen=True):
     images: "_images.Report" = field(default_factory=_images.Report)
     contents: "_contents.Rewritten" = field(default_factory=_contents.Rewritten)
     fonts: int = 0
-    greyed: "_grey.Greyed" = field(default_factory=_grey.Greyed)
+    greyed: Greyed = field(default_factory=Greyed)
 
 
 class _Attempt(Struct, frozen=True):
@@ -235,6 +233,8 @@ def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
 
 def _least(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> _Attempt:
     """Change so little that the rest can be proven object by object: take the metadata out, or pack what is there."""
+    from mediamill.operations.documents import _metadata, _same
+
     made = b""
     try:
         with source.taken() as pdf:
@@ -265,7 +265,7 @@ def _attempt(
         made,
         password=source.password,
         mode=settings.verify,
-        tolerance=_with_blends(settings.tolerance) if _grey.BLENDED in done.greyed.kept else settings.tolerance,
+        tolerance=_with_blends(settings.tolerance) if BLENDED in done.greyed.kept else settings.tolerance,
         check=ctx.check,
         changed=() if settings.grayscale else set(done.images.pages.values()),
         always=done.contents.pages.values(),
@@ -294,7 +294,7 @@ def _worked(
 
 
 def _with_blends(tolerance: Tolerance) -> Tolerance:
-    return replace(tolerance, block=max(tolerance.block, BLENDED), patch=max(tolerance.patch, BLENDED))
+    return replace(tolerance, block=max(tolerance.block, _WITH_BLENDS), patch=max(tolerance.patch, _WITH_BLENDS))
 
 
 def _changed(
@@ -305,9 +305,15 @@ def _changed(
     _streams.drop_private(pdf, gone)
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if settings.remove_metadata:
+        from mediamill.operations.documents import _metadata
+
         _metadata.strip(pdf, facts, ctx.check)
     limit = ctx.limits.max_pixels
-    greyed = _grey.convert(pdf, facts, limit, ctx.check) if settings.grayscale else _grey.Greyed()
+    greyed = Greyed()
+    if settings.grayscale:
+        from mediamill.operations.documents import _grey
+
+        greyed = _grey.convert(pdf, facts, limit, ctx.check)
     first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
     wish = _images.Wish(
         dpi=settings.dpi,

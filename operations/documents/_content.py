@@ -5,12 +5,9 @@ part that could be read uses them, would take them from the part that could not.
 """
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mediamill.operations.documents import _filters
-
-if TYPE_CHECKING:
-    import pikepdf
 
 MAX_BYTES = 64 << 20
 """Of a page's or form's content, decoded and joined; longer ones are not read."""
@@ -46,11 +43,10 @@ def joined(content: Any) -> bytes:
     return b"\n".join(parts)
 
 
-def instructions(pdf: "pikepdf.Pdf", data: bytes, operators: str = "") -> list[Any]:
+def instructions(data: bytes, operators: str = "") -> list[Any]:
     """Return a content stream's instructions, each with `operator` and `operands`.
 
     Args:
-        pdf: Any document.
         data: The stream.
         operators: The names of those wanted, all where empty.
 
@@ -63,9 +59,9 @@ def instructions(pdf: "pikepdf.Pdf", data: bytes, operators: str = "") -> list[A
     if at_most > (_MAX_INSTRUCTIONS if operators else _MAX_TOKENS):
         raise Unreadable("there are too many instructions in a content stream")
     given_up = pikepdf.settings.qpdf_limit_errors()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), pikepdf.new() as alone:  # every stream is an object of its document from then on
         warnings.simplefilter("ignore")  # of operands behind the last operator, which nobody wants
-        found = pikepdf.parse_content_stream(pikepdf.Stream(pdf, data), operators)
+        found = pikepdf.parse_content_stream(pikepdf.Stream(alone, data), operators)
     if pikepdf.settings.qpdf_limit_errors() > given_up:  # the parser itself only warns
         raise Unreadable("there are too many errors in a content stream")
     return found

@@ -38,7 +38,7 @@ class Rounding:
         self._moves = [False] * 4
         self._wide = False
         self._measure()
-        self._does: dict[bytes, Callable[[list[bytes], bytes], Iterable[Instruction]]] = {
+        self._does: dict[bytes, Callable[[bytes, bytes], Iterable[Instruction]]] = {
             b"q": self._save, b"Q": self._restore, b"cm": self._matrix, b"re": self._rectangle, b"Do": self._paint,
         }  # fmt: skip
 
@@ -51,16 +51,17 @@ class Rounding:
         does, places = self._does, _PLACES
         for operands, operator in source:
             if operator in places:
-                if len(operands) != places[operator]:
+                tokens = operands.split(b" ")
+                if len(tokens) != places[operator]:
                     raise Unclear("a path has another number of coordinates")
                 if self._move:
                     yield from self._moved()
                 if operator == b"m":
                     yield from self._drawn()
                 if self._wide and (grid := self._grid) is not None:
-                    yield [grid[token] for token in operands], operator
+                    yield b" ".join([grid[token] for token in tokens]), operator
                     continue
-                self._point(operands, operator)
+                self._point(tokens, operands, operator)
                 if self._moves[0] and self._moves[2]:  # it is as wide and high as it was, whatever comes
                     yield from self._path
                     self._path, self._as_was, self._wide = [], [], True
@@ -79,35 +80,40 @@ class Rounding:
             if (do := does.get(operator)) is not None:
                 yield from do(operands, operator)
             else:
-                if operator == INLINE and INLINE in operands[0][2:]:
+                if operator == INLINE and INLINE in operands[2:]:
                     raise Unclear("it is not certain where an inline image ends")
                 yield operands, operator
-        yield from self._drawn()
+
+    def rest(self) -> list[Instruction]:
+        """Return what there is still to be written behind the last instruction."""
+        return self._drawn()
 
     # paths
 
-    def _point(self, operands: list[bytes], operator: bytes) -> None:
+    def _point(self, tokens: list[bytes], operands: bytes, operator: bytes) -> None:
         grid = self._grid
         if grid is None:
             self._path.append((operands, operator))
             self._as_was.append((operands, operator))
             return
-        made = [grid[token] for token in operands]
+        made = [grid[token] for token in tokens]
+        self._path.append((b" ".join(made), operator))
+        self._as_was.append((operands, operator))
         if self._first is None:
-            self._first = (operands[0], operands[1], made[0], made[1])
+            self._first = (tokens[0], tokens[1], made[0], made[1])
+            if operator == b"m":
+                return
         x, y, near_x, near_y = self._first
         moves = self._moves
         for at in range(0, len(made), 2):
             if made[at] != near_x:
                 moves[0] = True
-            elif operands[at] != x:
+            elif tokens[at] != x:
                 moves[1] = True
             if made[at + 1] != near_y:
                 moves[2] = True
-            elif operands[at + 1] != y:
+            elif tokens[at + 1] != y:
                 moves[3] = True
-        self._path.append((made, operator))
-        self._as_was.append((operands, operator))
 
     def _drawn(self) -> list[Instruction]:
         """Return what there is of a path; as it was where it would lose its width or its height."""
@@ -118,14 +124,14 @@ class Rounding:
         self._wide = False
         return found
 
-    def _rectangle(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        grid = self._grid
-        if len(operands) != 4:
+    def _rectangle(self, operands: bytes, operator: bytes) -> Iterable[Instruction]:
+        grid, tokens = self._grid, operands.split(b" ")
+        if len(tokens) != 4:
             raise Unclear("a rectangle has another number of coordinates")
         if grid is None:
             return [(operands, operator)]
-        corner, sides = [grid[token] for token in operands[:2]], list[bytes]()
-        for begin, length in zip(operands[:2], operands[2:], strict=True):
+        corner, sides = [grid[token] for token in tokens[:2]], list[bytes]()
+        for begin, length in zip(tokens[:2], tokens[2:], strict=True):
             if b"." not in begin and b"." not in length:
                 sides.append(length)
                 continue
@@ -134,7 +140,7 @@ class Rounding:
             if abs(one) + abs(float(length)) >= LARGEST or (not side and length != b"0"):
                 return [(operands, operator)]
             sides.append(grid.spelled(side))
-        return [(corner + sides, operator)]
+        return [(b" ".join(corner + sides), operator)]
 
     # matrices
 
@@ -143,27 +149,28 @@ class Rounding:
         self._scale = max(math.hypot(a, b), math.hypot(c, d))
         self._grid = grid_of(self._scale)
 
-    def _save(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
+    def _save(self, operands: bytes, operator: bytes) -> Iterable[Instruction]:
         self._saved.append(self._linear)
         return [(operands, operator)]
 
-    def _restore(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
+    def _restore(self, operands: bytes, operator: bytes) -> Iterable[Instruction]:
         if not self._saved:
             raise Unclear("there is more restored than saved")
         self._linear, self._move = self._saved.pop(), None
         self._measure()
         return [(operands, operator)]
 
-    def _matrix(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        if len(operands) != 6:
+    def _matrix(self, operands: bytes, operator: bytes) -> Iterable[Instruction]:
+        tokens = operands.split(b" ")
+        if len(tokens) != 6:
             raise Unclear("a matrix has another number of elements")
-        if operands[:4] == _UNIT and (far := steps_of(operands[4:])) is not None:
+        if tokens[:4] == _UNIT and (far := steps_of(tokens[4:])) is not None:
             self._move = (self._move[0] + far[0], self._move[1] + far[1]) if self._move else far
             if self._move == (0, 0):
                 self._move = None
             return []
         moved = self._moved() if self._move else []
-        a, b, c, d = (float(token) for token in operands[:4])
+        a, b, c, d = (float(token) for token in tokens[:4])
         e, f, g, h = self._linear
         self._linear = (a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h)
         self._measure()
@@ -173,10 +180,10 @@ class Rounding:
         """Return what moves add up to that came one after the other."""
         move, self._move = self._move, None
         assert move is not None
-        return [([*_UNIT, *(spelled(one, MOST_DECIMALS) for one in move)], b"cm")]
+        return [(b" ".join([*_UNIT, *(spelled(one, MOST_DECIMALS) for one in move)]), b"cm")]
 
-    def _paint(self, operands: list[bytes], operator: bytes) -> Iterable[Instruction]:
-        if len(operands) != 1:
+    def _paint(self, operands: bytes, operator: bytes) -> Iterable[Instruction]:
+        if operands.rfind(b"/") or b" " in operands:
             raise Unclear("it is not certain what is painted")
-        self.painted[operands[0]] = max(self._scale, self.painted.get(operands[0], 0.0))
+        self.painted[operands] = max(self._scale, self.painted.get(operands, 0.0))
         return [(operands, operator)]

@@ -8,29 +8,50 @@ leaves it as it is.
 import re
 from collections.abc import Iterator, Sequence
 
-Instruction = tuple[list[bytes], bytes]
-"""Operands, each a token (arrays, dictionaries and inline images are one), and the operator behind them."""
+Instruction = tuple[bytes, bytes]
+"""Operands, as short as can be with what blanks are needed between them, and the operator behind them."""
 
 INLINE = b"BI"
-"""Operator under which an inline image comes, its only operand: all from `BI` to `EI`, byte for byte."""
+"""Operator under which an inline image comes as the operand: all from `BI` to `EI`, byte for byte."""
 
 _BLANK = rb"[\0\t\n\f\r ]"
 _END = rb"(?=[\0\t\n\f\r ()<>\[\]{}/%]|\Z)"
 _REGULAR = rb"[^\0\t\n\f\r ()<>\[\]{}/%]"
 _NUMBER = rb"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)"
 _FLAT = rb"[^()\\]++|\\."
-_STRING = rb"\((?:%b|\((?:%b|\((?:%b)*+\))*+\))*+\)" % (_FLAT, _FLAT, _FLAT)
+_WITHIN = rb"(?:%b|\((?:%b|\((?:%b)*+\))*+\))*+" % (_FLAT, _FLAT, _FLAT)
+_STRING = rb"\(%b\)" % _WITHIN
 _HEX = rb"<[0-9A-Fa-f\0\t\n\f\r ]*+>"
 _ARRAY = rb"\[(?:%b++|%b%b|%b|%b)*+\]" % (_BLANK, _NUMBER, _END, _STRING, _HEX)
 _IN_DICTIONARY = rb"[^<>()%%]++|%b|%b" % (_STRING, _HEX)
 _DICTIONARY = rb"<<(?:%b|<<(?:%b|<<(?:%b)*+>>)*+>>)*+>>" % (_IN_DICTIONARY, _IN_DICTIONARY, _IN_DICTIONARY)
+
+_SHORT = rb"(?:0|-?(?:[1-9]\d*+(?:\.\d*+(?<=[1-9]))?+|\.\d*+(?<=[1-9])))"
+_SHORTS = rb"%b(?: %b)*+" % (_SHORT, _SHORT)
+_SHORT_TEXT = rb"[^()\\\r]*+"
+_ARRAY_AROUND = rb"\[(?:%b(?=[(<\]])|\(%b\)|<[0-9A-Fa-f]*+>)*+\]"
+_SHORT_ARRAY = rb"%b(?:%b(?=%b))?+" % (_ARRAY_AROUND % (_SHORTS, _SHORT_TEXT), _SHORT, _BLANK)
+_SHORT_OPERANDS = rb"(?:%b|/%b*+(?: %b)*+)(?=%b)|%b|\(%b\)" % (
+    _SHORTS, _REGULAR, _SHORT, _BLANK, _SHORT_ARRAY, _SHORT_TEXT,
+)  # fmt: skip
+"""What is as short as can be already: an instruction that has such operands is one match."""
+
+_NAMED = rb"([A-Za-z'\"][A-Za-z0-9*]*+)%b" % _END
 _TOKEN = re.compile(
-    rb"%b*+(?:((?:%b%b++)*+)([A-Za-z'\"][A-Za-z0-9*]*+)%b|(/%b*+)|(%b)|(%b)|(%b)|(%b)|(%%[^\r\n]*+)|((?:%b%b%b*+)++)|\Z)"
-    % (_BLANK, _NUMBER, _BLANK, _END, _REGULAR, _ARRAY, _STRING, _HEX, _DICTIONARY, _NUMBER, _END, _BLANK),
+    rb"%b*+(?:(%b)?+%b*+%b|((?:%b%b++)++)%b|(/%b*+)|(%b)|(%b)|(%b)|(%b)|(%%[^\r\n]*+)|((?:%b%b%b*+)++)|\Z|(.))"
+    % (
+        *(_BLANK, _SHORT_OPERANDS, _BLANK, _NAMED, _NUMBER, _BLANK, _NAMED, _REGULAR),
+        *(_ARRAY, _STRING, _HEX, _DICTIONARY, _NUMBER, _END, _BLANK),
+    ),
     re.DOTALL,
 )
-_NUMBERS, _OPERATOR, _NAME, _LIST, _LITERAL, _HEXADECIMAL, _DICT, _COMMENT, _LONE = range(1, 10)
-_WITH_BLANKS = (_LIST, _LITERAL, _HEXADECIMAL, _DICT, _COMMENT)
+_OPERANDS, _OPERATOR, _NUMBERS, _BEHIND = range(1, 5)
+_NAME, _LIST, _LITERAL, _HEXADECIMAL, _DICT, _COMMENT, _LONE, _NONE = range(5, 13)
+_MAY_HAVE_BLANKS = {_OPERATOR: _OPERANDS, **{kind: kind for kind in (_LIST, _LITERAL, _HEXADECIMAL, _DICT, _COMMENT)}}
+"""The group with blanks in it, by the last group of a match."""
+
+_BUT_TEXT = re.compile(_ARRAY_AROUND % (_SHORTS, _WITHIN), re.DOTALL)
+_LONG_STRING = re.compile(rb"(?=\(%b[(\\\r])%b" % (_SHORT_TEXT, _STRING), re.DOTALL)
 _ITEM = re.compile(rb"%b|%b|%b" % (_NUMBER, _STRING, _HEX), re.DOTALL)
 _INLINE_HEAD = re.compile(rb"(?:[^()%%<]|%b|<<|%b)*?%bID%b" % (_STRING, _HEX, _BLANK, _BLANK), re.DOTALL)
 _INLINE_END = re.compile(rb"(?<=%b)EI(?=%b|\Z)" % (_BLANK, _BLANK))
@@ -45,7 +66,8 @@ _OPERATORS = frozenset(
     b" s S sc SC scn SCN sh T* Tc Td TD Tf Tj TJ TL Tm Tr Ts Tw Tz v w W W* y ' \"".split()
 )
 _BRACKET = ord("(")
-_OPENS = b"(<"
+_OPENS_STRING = b"(<"
+_OPENS, _CLOSES = frozenset(b"(<[/"), frozenset(b")>]")
 _WHOLE = frozenset((b"J", b"j", b"Tr"))
 """Operators of integers: there `1.0` is not `1` to every reader."""
 
@@ -87,7 +109,7 @@ def shortest(number: bytes) -> bytes:
 
 
 def instructions(data: bytes, parts: Sequence[int] = ()) -> Iterator[Instruction]:
-    """Yield the instructions of a content stream, every token but arrays spelled as short as can be.
+    """Yield the instructions of a content stream, spelled as short as can be.
 
     Args:
         data: The stream, decoded.
@@ -96,49 +118,78 @@ def instructions(data: bytes, parts: Sequence[int] = ()) -> Iterator[Instruction
     Raises:
         Unclear: It is not certain how it is to be read.
     """
-    match, numbers, at, end = _TOKEN.match, _SHORTEST, 0, len(data)
+    at, known, operator = 0, _OPERATORS, b""
     pictures = INLINE in data and re.search(rb"BI" + _END, data) is not None
     operands: list[bytes] = []
-    seams = iter([*parts, end + 2])
+    seams = iter([*parts, len(data) + 2])
     seam = next(seams)
-    while at < end:
-        found = match(data, at)
-        if found is None:
-            raise Unclear("there is something that is no token")
-        at, kind = found.end(), found.lastindex
-        while at >= seam:
-            if kind in _WITH_BLANKS and found.start(kind) < seam < at + (kind == _COMMENT):
-                raise Unclear("a token goes on from one stream to the next")
-            seam = next(seams)
-        if kind == _OPERATOR:
-            operator = found[_OPERATOR]
-            if found[_NUMBERS]:
-                tokens = _split(found[_NUMBERS])
-                operands += tokens if operator in _WHOLE else [numbers[token] for token in tokens]
-            if operator not in _OPERATORS:
-                if operator != INLINE or operands:
-                    raise Unclear(f"there is an operator {operator!r}")
-                begin, at = found.end() - len(INLINE), _inline_end(data, at)
-                if seam < at:
-                    raise Unclear("an inline image goes on from one stream to the next")
-                operands.append(data[begin:at])
-            yield operands, operator
+    while at >= 0:
+        for found in _TOKEN.finditer(data, at):
+            kind = found.lastindex
+            if parts and found.end() >= seam:
+                seam = _next_seam(found, seam, seams)
+            if kind == _OPERATOR and not operands:
+                short, operator = found.group(_OPERANDS, _OPERATOR)
+                if operator not in known:
+                    break
+                if not pictures or not short:
+                    yield short or b"", operator
+                    continue
+            elif kind in (_OPERATOR, _BEHIND):
+                short, operator = found.group(_OPERANDS, kind)
+                if operator not in known:
+                    break
+            elif kind is None:
+                continue
+            else:
+                _operand(operands, found[kind], kind, pictures)
+                continue
+            if short:
+                _operand(operands, short, _NAME if short[:1] == b"/" else _OPERANDS, pictures)
+            yield _spelled(operands, found[_NUMBERS], operator), operator
             operands = []
-        elif kind is not None:
-            _operand(operands, found[kind], kind, pictures)
+        else:
+            break
+        if operator != INLINE or operands or found[_OPERANDS] or found[_NUMBERS]:
+            raise Unclear(f"there is an operator {operator!r}")
+        begin, at = found.end() - len(INLINE), _inline_end(data, found.end())
+        if seam < at:
+            raise Unclear("an inline image goes on from one stream to the next")
+        yield data[begin:at], operator
     if operands:
         raise Unclear("it ends without an operator")
+
+
+def _next_seam(found: re.Match[bytes], seam: int, seams: Iterator[int]) -> int:
+    """Return the first seam behind a match."""
+    inside = _MAY_HAVE_BLANKS.get(found.lastindex or 0, 0)
+    while found.end() >= seam:
+        if inside and found.start(inside) < seam < found.end(inside) + (inside == _COMMENT):
+            raise Unclear("a token goes on from one stream to the next")
+        seam = next(seams)
+    return seam
+
+
+def _spelled(operands: list[bytes], numbers: bytes | None, operator: bytes) -> bytes:
+    """Return operands, and the numbers behind them, as one."""
+    if numbers:
+        tokens = _split(numbers)
+        operands += tokens if operator in _WHOLE else [_SHORTEST[token] for token in tokens]
+    found = b"".join(operands[:1])
+    for operand in operands[1:]:
+        found += operand if found[-1] in _CLOSES or operand[0] in _OPENS else b" " + operand
+    return found
 
 
 def _operand(operands: list[bytes], token: bytes, kind: int, pictures: bool) -> None:
     if pictures and kind != _NAME and _ANY_END.search(token):  # may be the end of a picture taken to have ended before
         raise Unclear("it is not certain where an inline image ends")
-    if kind == _LIST:
+    if kind in (_NAME, _OPERANDS):
+        operands.append(token)
+    elif kind == _LIST:
         if len(token) > _MOST_OPERANDS:
             raise Unclear("an array is very long")
-        operands.append(token)
-    elif kind == _NAME:
-        operands.append(token)
+        operands.append(array(token))
     elif kind == _LITERAL:
         operands.append(literal(token))
     elif kind == _HEXADECIMAL:
@@ -147,6 +198,8 @@ def _operand(operands: list[bytes], token: bytes, kind: int, pictures: bool) -> 
         operands.append(_dictionary(token))
     elif kind == _LONE:
         operands += [_SHORTEST[number] for number in _split(token)]
+    elif kind == _NONE:
+        raise Unclear("there is something that is no token")
     elif pictures:
         raise Unclear("there are comments beside inline images")
 
@@ -165,17 +218,14 @@ def _split(numbers: bytes) -> list[bytes]:
     return numbers.replace(b"\0", b" ").split()
 
 
-def items(array: bytes) -> list[bytes]:
-    """Return the numbers and strings of an array, as they are spelled in it."""
-    return _ITEM.findall(array)
-
-
 def array(token: bytes) -> bytes:
     """Return an array of numbers and strings in its shortest spelling."""
+    if _BUT_TEXT.fullmatch(token):
+        return _LONG_STRING.sub(lambda found: literal(found[0]), token)
     parts = list[bytes]()
     after_number = False
     for item in _ITEM.findall(token):
-        if item[0] in _OPENS:
+        if item[0] in _OPENS_STRING:
             parts.append(literal(item) if item[0] == _BRACKET else hexadecimal(item))
             after_number = False
         else:

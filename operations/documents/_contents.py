@@ -108,42 +108,34 @@ class _Work:
         """Rewrite a stream; return how large what it paints is, None where that could not be followed."""
         joined = b"\n".join(plain)
         parts = [end - 1 for end in itertools.accumulate(len(data) + 1 for data in plain[:-1])]
+        rounding = Rounding(part.scale) if self._scene.is_followed(part) else None
         try:
-            spelled = _content_short.shortened(joined, parts)
+            spelled, rounded = _content_short.both(joined, rounding, parts)
         except Unclear:
             for stream, data in zip(part.streams, plain, strict=True) if len(plain) > 1 else ():
                 self._alone(stream, data, part.page)
-            spelled = None
-        sizes, rounded = self._rounded(part, joined, parts)
-        if spelled is None or rounded is None or _filters.packs_to(rounded) >= _PAYS * _filters.packs_to(spelled):
-            rounded = None
-        if (rounded is None or not self._is_kept(part, plain, rounded, "rounded")) and spelled is not None:
-            self._is_kept(part, plain, spelled, "spelled")
+            return None
+        sizes = None if rounding is None or rounded is None else rounding.painted
+        length = _filters.packs_to(spelled)
+        if rounded is not None and rounded != spelled:
+            shorter = _filters.packs_to(rounded)
+            if shorter < _PAYS * length and self._is_kept(part, plain, rounded, shorter, "rounded"):
+                return sizes
+        self._is_kept(part, plain, spelled, length, "spelled")
         return sizes
-
-    def _rounded(self, part: Part, joined: bytes, parts: list[int]) -> tuple[dict[bytes, float] | None, bytes | None]:
-        """Return how large what a stream paints is, and the stream rounded; None for what cannot be told."""
-        if not self._scene.is_followed(part):
-            return None, None
-        rounding = Rounding(part.scale)
-        try:
-            made = _content_short.rounded(joined, rounding, parts)
-        except Unclear:
-            return None, None
-        return rounding.painted, made
 
     def _alone(self, stream: "pikepdf.Stream", data: bytes, page: int | None) -> None:
         try:
             made = _content_short.shortened(data, [len(data)])
         except Unclear:
             return
-        self._is_kept(Part([stream], page), [data], made, "spelled")
+        self._is_kept(Part([stream], page), [data], made, _filters.packs_to(made), "spelled")
 
-    def _is_kept(self, part: Part, plain: list[bytes], made: bytes, kind: str) -> bool:
-        """Put a stream in the place of what it was made from where it packs smaller."""
+    def _is_kept(self, part: Part, plain: list[bytes], made: bytes, length: int, kind: str) -> bool:
+        """Put a stream, that packs to such a length, in the place of what it was made from where that is smaller."""
         import pikepdf
 
-        if plain == [made] or _filters.packs_to(made) >= sum(map(_filters.packs_to, plain)):
+        if plain == [made] or length >= sum(map(_filters.packs_to, plain)):
             return False
         first, *rest = part.streams
         packed = _filters.deflate(made)

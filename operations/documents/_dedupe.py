@@ -18,9 +18,6 @@ Key = tuple[int, int]
 _REFERENCE = re.compile(rb"\d+ \d+ R\b")
 _LENGTH = re.compile(rb" /Length (?:\d+ \d+ R|\d+)(?= )")
 _MAY_HAVE_IDENTITY = re.compile(rb"/(?:StructParents?|OC|F)\b")
-_MAY_MERGE = re.compile(rb"/Type /(?:Font|FontDescriptor|ExtGState|Encoding|CMap)\b|^\[ /")
-"""Of objects as they are written: what tells most of them apart without a look at their entries."""
-
 _TYPES = ("/Font", "/FontDescriptor", "/ExtGState", "/Encoding", "/CMap")
 _SPACES = ("/ICCBased", "/Indexed", "/Separation", "/DeviceN", "/CalRGB", "/CalGray", "/Lab")
 _HAS_IDENTITY = ("/StructParent", "/StructParents", "/OC", "/F")
@@ -79,15 +76,15 @@ def _copies(
     pictures = 0
     for thing in pdf.objects:
         check()
-        if not isinstance(thing, pikepdf.Object) or thing.objgen in gone:
+        if not isinstance(thing, pikepdf.Object) or (key := thing.objgen) in gone:
             continue
-        digest = digests.get(thing.objgen) or _digest(thing)
+        digest = digests.get(key) or _digest(thing)
         if not digest:
             continue
-        digests[thing.objgen] = digest
+        digests[key] = digest
         original = first.setdefault(digest, thing)
         if original is not thing:
-            same[thing.objgen] = original
+            same[key] = original
             pictures += isinstance(thing, pikepdf.Stream) and thing.get("/Subtype") == pikepdf.Name.Image
     return same, pictures
 
@@ -103,10 +100,7 @@ def _digest(thing: Any) -> bytes:
         digest = hashlib.sha256(text)
         digest.update(thing.read_raw_bytes())
         return digest.digest()
-    if not isinstance(thing, (pikepdf.Dictionary, pikepdf.Array)):
-        return b""
-    text = thing.unparse(resolved=True)
-    return hashlib.sha256(text).digest() if _MAY_MERGE.search(text) and may_merge(thing) else b""
+    return hashlib.sha256(thing.unparse(resolved=True)).digest() if may_merge(thing) else b""
 
 
 def _written(stream: Any) -> bytes:

@@ -45,7 +45,7 @@ def read(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> dict[Key, set[int]]:
     try:
         for content, resources, is_page in _contents(pdf):
             check()
-            _read(pdf, content, resources, uses, is_page=is_page)
+            _read(content, resources, uses, is_page=is_page)
     except (_content.Unreadable, pikepdf.PdfError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise Unsure from error
     return uses
@@ -79,7 +79,7 @@ def _contents(pdf: "pikepdf.Pdf") -> Iterator[tuple[Any, Any, bool]]:
                 yield glyph, thing.get("/Resources"), False
 
 
-def _read(pdf: "pikepdf.Pdf", content: Any, resources: Any, uses: dict[Key, set[int]], *, is_page: bool) -> None:
+def _read(content: Any, resources: Any, uses: dict[Key, set[int]], *, is_page: bool) -> None:
     """Note which codes a content stream shows in which font."""
     data = _content.joined(content)
     if not any(operator.encode() in data for operator in _SHOWS):
@@ -89,7 +89,7 @@ def _read(pdf: "pikepdf.Pdf", content: Any, resources: Any, uses: dict[Key, set[
     fonts = {str(name): _noted(font, uses) for name, font in named.get("/Font", {}).items()}
     # Forms begin with the font of where they are painted, and find there what they do not have themselves.
     current, stack = unknown, list[_Noted | None]()
-    for instruction in _content.instructions(pdf, data, _OPERATORS):
+    for instruction in _content.instructions(data, _OPERATORS):
         operator, operands = str(instruction.operator), list(instruction.operands)
         if operator == "q":
             stack.append(current)

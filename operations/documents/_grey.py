@@ -3,16 +3,14 @@
 The grey of a colour is the luma of what a reader shows. What cannot be converted keeps its colours and is named.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct, field
 
 from mediamill.operations.documents import _content, _grey_images, _grey_mesh
 from mediamill.operations.documents._colours import STEPS, Colours, grey_of
 from mediamill.operations.documents._grey_content import Content
 from mediamill.operations.documents._grey_spaces import Space, resolve
+from mediamill.operations.documents._greyed import BLENDED, Greyed, Kept
 from mediamill.operations.documents._open import DocumentFacts
 from mediamill.operations.documents._walk import dictionaries
 from mediamill.operations.images._vips import vips
@@ -25,27 +23,6 @@ _BLENDED = ("/Normal", "/Compatible", "/None")
 _WHOLE = 65535
 _NEAR_LINE = 1.2 / 255
 """How far a shading's greys may be from a line to be one: what rounding makes."""
-
-Kept = Counter[str]
-
-BLENDED = "greys are blended, instead of what was blended made grey"
-"""What is kept of pages whose colours are blended channel by channel: they look a little different."""
-
-
-class Greyed(Struct):
-    """What was done.
-
-    Attributes:
-        changed: Whether anything had a colour that it has no more.
-        kept: What kept its colours, and how many of each.
-        pictures: Those coded anew.
-        saved: Bytes that those are smaller for it; less than none where they are larger.
-    """
-
-    changed: bool = False
-    kept: Kept = field(default_factory=Kept)
-    pictures: set[tuple[int, int]] = field(default_factory=set)
-    saved: int = 0
 
 
 def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Callable[[], None]) -> Greyed:

@@ -74,7 +74,7 @@ class Content:
 
         if not any(mark in data for mark in TELLTALES):
             return None
-        instructions: list[Any] = _content.instructions(self._pdf, data)
+        instructions: list[Any] = _content.instructions(data)
         edits = dict(self._edits(instructions, resources, GREY if begins_grey else UNKNOWN))
         inline = self._inline(instructions, resources)
         if not edits and not inline:

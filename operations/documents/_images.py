@@ -10,8 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from mediamill.operations.contract import Context, Limits
-from mediamill.operations.documents import _candidates, _filters
-from mediamill.operations.documents._candidates import Coded, Task
+from mediamill.operations.documents import _filters
 from mediamill.operations.documents._colours import COMPONENTS
 from mediamill.operations.documents._content import Unreadable
 from mediamill.operations.documents._streams import written_bytes
@@ -20,6 +19,8 @@ from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
     import pikepdf
+
+    from mediamill.operations.documents._candidates import Coded, Task
 
 Key = tuple[int, int]
 
@@ -103,11 +104,16 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
         gone: Objects nothing refers to any more.
         ctx: The engine; its thread share is used.
     """
-    vips(1)
     report, walk = Report(), Walk(ctx.check)
     sizes = dict[Key, tuple[float, float]]()
     images = [one for one in pdf.objects if _is_image(one) and one.objgen not in gone]
-    if wish.lossy and images:
+    report.found = len(images)
+    if not images:
+        return report
+    from mediamill.operations.documents import _candidates  # the coders, which most documents do not need
+
+    vips(1)
+    if wish.lossy:
         try:
             walk.document(pdf)
             sizes = walk.sizes
@@ -115,15 +121,14 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
             report.kept_resolution = f"a page's content cannot be followed: {error}"
         if _is_calibrated(pdf):
             wish = msgspec.structs.replace(wish, grey=False)
-    report.found = len(images)
     tied, masks = _tied(images), _masks(images)
 
-    def read(image: Any) -> Task | None:
+    def read(image: Any) -> "Task | None":
         return _task(image, wish, sizes.get(image.objgen), image.objgen in tied, masks, ctx.limits.max_pixels)
 
     with ThreadPoolExecutor(ctx.threads) as pool:
         try:
-            for image, coded in _coded(images, read, pool, ctx):
+            for image, coded in _coded(images, read, lambda task: pool.submit(_candidates.best, task), ctx):
                 kind = _kind(image)
                 if _put(report, image, coded) and image.objgen in walk.pages:
                     report.pages.setdefault(f"{kind} {_kind(image)}", walk.pages[image.objgen])
@@ -134,10 +139,13 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
 
 
 def _coded(
-    images: list[Any], read: Callable[[Any], Task | None], pool: ThreadPoolExecutor, ctx: Context
-) -> Iterator[tuple[Any, Coded | None]]:
+    images: list[Any],
+    read: "Callable[[Any], Task | None]",
+    begin: "Callable[[Task], Future[Coded | None]]",
+    ctx: Context,
+) -> "Iterator[tuple[Any, Coded | None]]":
     """Yield each picture with what was made of it; a few are in memory at a time, and large ones alone."""
-    waiting: deque[tuple[Any, Future[Coded | None]]] = deque()
+    waiting = deque[tuple[Any, "Future[Coded | None]"]]()
     for number, image in enumerate(images):
         ctx.progress(5 + 75 * number / len(images), f"picture {number + 1} of {len(images)}")
         task = read(image)
@@ -148,7 +156,7 @@ def _coded(
             yield _first(waiting, ctx)
         if alone:
             vips(ctx.threads)
-        waiting.append((image, pool.submit(_candidates.best, task)))
+        waiting.append((image, begin(task)))
         if alone:
             yield _first(waiting, ctx)
             vips(1)
@@ -156,7 +164,7 @@ def _coded(
         yield _first(waiting, ctx)
 
 
-def _first(waiting: "deque[tuple[Any, Future[Coded | None]]]", ctx: Context) -> tuple[Any, Coded | None]:
+def _first(waiting: "deque[tuple[Any, Future[Coded | None]]]", ctx: Context) -> "tuple[Any, Coded | None]":
     """Wait for the picture that is first, and look meanwhile whether the job is to stop."""
     image, work = waiting.popleft()
     while not wait([work], _HEARTBEAT).done:
@@ -232,8 +240,10 @@ def _masks(images: list[Any]) -> set[Key]:
 
 def _task(
     image: Any, wish: Wish, painted: tuple[float, float] | None, tied: bool, masks: set[Key], max_pixels: int
-) -> Task | None:
+) -> "Task | None":
     """Read a picture out, as far as it is of a kind that can be coded anew."""
+    from mediamill.operations.documents._candidates import Task
+
     width, height = image.get("/Width"), image.get("/Height")
     stencil = image.get("/ImageMask", False) is True
     bits = 1 if stencil else image.get("/BitsPerComponent", 8)
@@ -341,7 +351,7 @@ def _wanted(width: int, height: int, painted: tuple[float, float] | None, dpi: i
     return (across, down) if width > _ENOUGH * across or height > _ENOUGH * down else None
 
 
-def _put(report: Report, image: Any, coded: Coded | None) -> bool:
+def _put(report: Report, image: Any, coded: "Coded | None") -> bool:
     """Put a picture back where that makes the file smaller; return whether it does."""
     import pikepdf
 
@@ -366,7 +376,7 @@ def _put(report: Report, image: Any, coded: Coded | None) -> bool:
     return True
 
 
-def _set_space(image: Any, coded: Coded) -> None:
+def _set_space(image: Any, coded: "Coded") -> None:
     import pikepdf
 
     space = image.get("/ColorSpace")

@@ -8,6 +8,7 @@ at large have to be. All that is not as expected is refused; nothing is guessed 
 import re
 import zlib
 from collections.abc import Iterator
+from itertools import accumulate
 
 from msgspec import Struct
 
@@ -116,14 +117,15 @@ def _table(data: bytes, start: int, end: int) -> tuple[bytes, dict[int, tuple[in
 
 def _rows(table: bytes, width: int, *, predicted: bool) -> bytes:
     """Undo the only predictor qpdf has for its tables: each row says what is to be added to the one above."""
-    import numpy as np
-
     if not predicted:
         return table
-    rows = np.frombuffer(table, np.uint8).reshape(-1, width + 1)
-    if (rows[:, 0] != _UP).any():
+    predictors, *steps = (table[at :: width + 1] for at in range(width + 1))
+    if predictors.count(_UP) != len(predictors) or len(table) != len(predictors) * (width + 1):
         raise Unfamiliar("another predictor")
-    return np.cumsum(rows[:, 1:], axis=0, dtype=np.uint8).tobytes()
+    flat = bytearray(len(predictors) * width)
+    for at, column in enumerate(steps):
+        flat[at::width] = bytes(map((0xFF).__and__, accumulate(column)))
+    return bytes(flat)
 
 
 def _object(data: bytes, number: int, start: int, end: int) -> tuple[bytes, memoryview | None]:

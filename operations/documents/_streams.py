@@ -16,6 +16,9 @@ MAX_STREAM_BYTES = 128 << 20
 _BLANKS = re.compile(rb">(?:[ \t\r]*\n\s*|\s{64,})<")
 """Line ends and indents between elements, and what is left free to be overwritten in place: wherever that is."""
 
+_OF_THE_FILE = ("/ObjStm", "/XRef")
+"""Streams that objects and the table of them were read from: others are written."""
+
 _REMEMBERED = 64 << 20
 """Bytes of packed streams that are kept for another attempt."""
 
@@ -66,6 +69,8 @@ def repack(
     for stream in pdf.objects:
         check()
         if not isinstance(stream, pikepdf.Stream) or stream.objgen in gone or "/F" in stream:
+            continue
+        if stream.get("/Type") in _OF_THE_FILE:
             continue
         if isinstance(metadata, pikepdf.Stream) and stream.objgen == metadata.objgen:
             _cut_padding(stream)

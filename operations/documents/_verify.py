@@ -94,8 +94,6 @@ def compare(
     """
     import pypdfium2
 
-    vips(1)
-    render = _greys if grey else _render
     try:
         told = _looked_into(before, after, password, mode, changed, always, check)
     except MediaError as error:
@@ -109,7 +107,7 @@ def compare(
             closing(pypdfium2.PdfDocument(before, password=password or None)) as one,
             closing(pypdfium2.PdfDocument(after, password=password or None)) as other,
         ):
-            return _compare_pages(one, other, [at for at in told if at < len(one)], tolerance, check, render)
+            return _compare_pages(one, other, [at for at in told if at < len(one)], tolerance, check, grey=grey)
     except pypdfium2.PdfiumError as error:
         return Verdict(f"it cannot be rendered: {error}")
 
@@ -147,7 +145,8 @@ def _compare_pages(
     numbers: list[int],
     tolerance: Tolerance,
     check: Callable[[], None],
-    render: "Callable[[Any, int], pyvips.Image]",
+    *,
+    grey: bool,
 ) -> Verdict:
     if len(one) != len(other):
         return Verdict(f"it has {len(other)} pages instead of {len(one)}")
@@ -157,7 +156,8 @@ def _compare_pages(
         with closing(one[number]) as left, closing(other[number]) as right:
             if _text(left) != _text(right):
                 return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst)
-            found = difference(render(left, tolerance.dpi), render(right, tolerance.dpi))
+            rendered, made = _render(left, tolerance.dpi), _render(right, tolerance.dpi)
+        found = Difference() if rendered == made else _difference(rendered, made, grey=grey)
         worst = min(worst, found.similarity)
         if found.exceeds(tolerance):
             return Verdict(f"page {number + 1} does not look the same ({found.told})", index + 1, worst)
@@ -185,18 +185,39 @@ def _text(page: Any) -> _Text:
         return text.get_text_range(), tuple(tuple(round(edge, 1) for edge in box) for box in boxes)
 
 
-def _render(page: Any, dpi: int) -> "pyvips.Image":
+class _Rendered(Struct, frozen=True):
+    """A page as it was rendered: rows of pixels, which begin with blue, green and red."""
+
+    width: int
+    height: int
+    row_bytes: int
+    channels: int
+    data: bytes
+
+
+def _render(page: Any, dpi: int) -> _Rendered:
     width, height = page.get_size()
     scale = min(_SIDE / max(width, height, 1.0), dpi / 72)
     with closing(page.render(scale=scale, may_draw_forms=True, prefer_bgrx=True)) as bitmap:
-        across = bitmap.stride // bitmap.n_channels
-        whole = vips().Image.new_from_memory(bitmap.buffer, across, bitmap.height, bitmap.n_channels, "uchar")
-        return whole.crop(0, 0, bitmap.width, bitmap.height)[0:3].copy_memory()
+        return _Rendered(bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels, bytes(bitmap.buffer))
 
 
-def _greys(page: Any, dpi: int) -> "pyvips.Image":
+def _difference(one: _Rendered, other: _Rendered, *, grey: bool) -> "Difference":
+    """Return how unlike two renderings are, or their greys."""
+    vips(1)
+    images = [_image(rendered) for rendered in (one, other)]
+    return difference(*(_greys(image) for image in images) if grey else images)
+
+
+def _image(rendered: _Rendered) -> "pyvips.Image":
+    across, channels = rendered.row_bytes // rendered.channels, rendered.channels
+    whole = vips().Image.new_from_memory(rendered.data, across, rendered.height, channels, "uchar")
+    return whole.crop(0, 0, rendered.width, rendered.height)[0:3].copy_memory()
+
+
+def _greys(image: "pyvips.Image") -> "pyvips.Image":
     """Return a page's greys, as three equal bands."""
-    blue, green, red = _render(page, dpi).bandsplit()
+    blue, green, red = image.bandsplit()
     greys = sum(weight * band for weight, band in zip(WEIGHTS, (red, green, blue), strict=True)).rint().cast("uchar")
     return greys.bandjoin([greys, greys]).copy_memory()
 

@@ -70,11 +70,9 @@ class Walk:
         self._open: set[Key] = set()
         self._done: set[tuple[Key, tuple[float, ...]]] = set()
         self._painting: dict[Key, bool] = {}
-        self._pdf: Any = None
 
     def document(self, pdf: "pikepdf.Pdf") -> None:
         """Walk all pages; raises Unreadable where one cannot be read."""
-        self._pdf = pdf
         for self._page, page in enumerate(pdf.pages):
             self._check()
             unit = float(page.obj.get("/UserUnit", 1)) / 72
@@ -144,7 +142,7 @@ class Walk:
             return
         self._step(1 + len(data) // _BYTES_PER_STEP)
         stack, matrix = [], base
-        for instruction in _content.instructions(self._pdf, data, _OPERATORS):
+        for instruction in _content.instructions(data, _OPERATORS):
             operands, name = list(instruction.operands), str(instruction.operator)
             self._step(1)
             if name == "q":

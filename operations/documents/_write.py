@@ -19,7 +19,6 @@ from mediamill.operations.documents._inline import REFERENCE, STRING, are_flat, 
 from mediamill.operations.documents._layout import Unfamiliar, Written, read
 
 if TYPE_CHECKING:
-    import numpy as np
     import pikepdf
 
 MOST_OBJECTS = 500
@@ -221,23 +220,25 @@ class _File:
 
 def _table(rows: list[tuple[int, int, int]]) -> tuple[bytes, bytes]:
     """Return what a cross-reference stream's dictionary says of its rows, and the packed rows."""
-    import numpy as np
-
-    values = np.array(rows, dtype=">u8")
-    widths = [max(1, (int(most).bit_length() + 7) // 8) for most in values.max(axis=0)]
-    if not values[:, 2].any():
-        widths[2] = 0
-    columns = [_bytes(values[:, at], width) for at, width in enumerate(widths)]
-    flat = np.concatenate(columns, axis=1)
-    steps = np.diff(flat, axis=0, prepend=np.zeros((1, flat.shape[1]), np.uint8))
-    predicted = np.concatenate([np.full((len(rows), 1), _UP, np.uint8), steps], axis=1)
+    fields = list(zip(*rows, strict=True))
+    widths = [(max(values).bit_length() + 7) // 8 for values in fields]
+    columns = list[bytes]()
+    for values, width in zip(fields, widths, strict=True):
+        flat = b"".join([value.to_bytes(width, "big") for value in values])
+        columns += [flat[at::width] for at in range(width)]
+    steps = [
+        bytes([one - above & 0xFF for one, above in zip(column, b"\0" + column, strict=False)]) for column in columns
+    ]
     said = b"/W[%d %d %d]" % tuple(widths)
-    parms = said + b"/DecodeParms<</Predictor 12/Columns %d>>" % flat.shape[1]
-    choices = ((said, _filters.deflate(flat.tobytes())), (parms, _filters.deflate(predicted.tobytes())))
+    parms = said + b"/DecodeParms<</Predictor 12/Columns %d>>" % len(columns)
+    predicted = _woven([bytes([_UP]) * len(rows), *steps])
+    choices = ((said, _filters.deflate(_woven(columns))), (parms, _filters.deflate(predicted)))
     return min(choices, key=lambda choice: len(choice[0]) + len(choice[1]))
 
 
-def _bytes(values: "np.ndarray", width: int) -> "np.ndarray":
-    import numpy as np
-
-    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), 8)[:, 8 - width :]
+def _woven(columns: list[bytes]) -> bytes:
+    """Return the rows of a table, from its columns of bytes."""
+    table = bytearray(len(columns) * len(columns[0]))
+    for at, column in enumerate(columns):
+        table[at :: len(columns)] = column
+    return bytes(table)

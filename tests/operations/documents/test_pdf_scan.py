@@ -118,9 +118,9 @@ def test_the_one_page_of_another_kind_is_looked_at(tmp_path: Path, monkeypatch: 
     looked: list[int] = []
     whole = _verify._compare_pages
 
-    def note(one: Any, other: Any, numbers: list[int], *rest: Any) -> Any:
+    def note(one: Any, other: Any, numbers: list[int], *rest: Any, **named: Any) -> Any:
         looked.extend(numbers)
-        return whole(one, other, numbers, *rest)
+        return whole(one, other, numbers, *rest, **named)
 
     monkeypatch.setattr(_verify, "_compare_pages", note)
     source = write_scan(tmp_path / "in.pdf", 12, calibrated=7)
