@@ -244,12 +244,12 @@ def _decided(bits: "Bits", places: tuple[Place, ...]) -> tuple["Values", "Counts
     return np.concatenate(values), np.concatenate(counts)
 
 
-def runs(values: "npt.NDArray[np.integer[npt.NBitBase]]") -> tuple["Values", "Counts"]:
+def runs(values: "npt.NDArray[np.uint16] | Values") -> tuple["Values", "Counts"]:
     """Return decisions, equal ones in a row as one, and how many times in a row each comes."""
     import numpy as np
 
     starts = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
-    return values[starts], np.diff(starts, append=len(values))
+    return values[starts].astype(np.uint32), np.diff(starts, append=len(values))
 
 
 class _Sample:
@@ -277,7 +277,8 @@ class _Sample:
         return at[some[:: -(-len(some) // _SAMPLE) or 1]]
 
     def _there(self, at: "npt.NDArray[np.intp]", place: Place) -> "Bits":
-        return self._pixels[at + place[1] * self._pitch + place[0]]
+        found: Bits = self._pixels[at + place[1] * self._pitch + place[0]]
+        return found
 
     def _agreeing(self) -> dict[Place, float]:
         """Return places far away, and how much more often than by chance they agree, or do not."""

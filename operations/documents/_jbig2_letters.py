@@ -205,7 +205,7 @@ def _has_alike(cards: _Cards) -> bool:
     for one in asked:
         ink = int(cards.ink[one])
         _, distances, _ = _nearest(cards, _near(cards, everything, ink, _ALIKE), cards.words[:, one], ink)
-        alike += np.count_nonzero(distances <= _ALIKE * ink) > 1
+        alike += int(np.count_nonzero(distances <= _ALIKE * ink) > 1)  # itself is one
     return alike >= _FEWEST_ALIKE * len(asked)
 
 
@@ -246,8 +246,10 @@ def _laid(cards: _Cards, classes: _Classes, members: "Numbers") -> "Words":
     import numpy as np
 
     across, down = classes.steps[members].T
-    words = np.take_along_axis(cards.words[:, members], (np.arange(_SIDE)[:, None] + down) % _SIDE, axis=0)
-    return words << np.maximum(across, 0).astype(np.uint64) >> np.maximum(-across, 0).astype(np.uint64)
+    words: Words = np.take_along_axis(cards.words[:, members], (np.arange(_SIDE)[:, None] + down) % _SIDE, axis=0)
+    words <<= np.maximum(across, 0).astype(np.uint64)
+    words >>= np.maximum(-across, 0).astype(np.uint64)
+    return words
 
 
 def _pixels(words: "Words") -> "Bits":

@@ -1,9 +1,12 @@
+import shutil
 import struct
+import subprocess
 
 import numpy as np
 import pikepdf
 import pypdfium2
 import pytest
+from PIL import Image
 
 from mediamill.operations.documents import _jbig2, _jbig2_generic, _jbig2_marks, _mq
 
@@ -216,9 +219,9 @@ def letters(noise=0.0):
     return bits ^ (np.random.default_rng(5).random(bits.shape) < noise).astype(np.uint8)
 
 
-def scanned():
+def scanned(seed=19):
     """Return rows of few shapes, each a little different wherever it comes, and dirt."""
-    noise, page = np.random.default_rng(19), np.zeros((330, 460), np.uint8)
+    noise, page = np.random.default_rng(seed), np.zeros((330, 460), np.uint8)
     y, x = np.mgrid[-9:9, -9:9]
     shapes = [
         x * x + y * y < 66,
@@ -278,9 +281,8 @@ def test_what_is_coded_is_decoded_pixel_by_pixel(name):
     assert (decode(_jbig2.encode(PICTURES[name])) == PICTURES[name]).all()
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_pdf_readers_see_the_same(name, tmp_path):
-    bits = PICTURES[name]
+def embedded(bits, path):
+    """Write a page that shows each pixel as eight by eight."""
     height, width = bits.shape
     pdf = pikepdf.new()
     pdf.add_blank_page(page_size=(8 * width, 8 * height))
@@ -298,7 +300,13 @@ def test_pdf_readers_see_the_same(name, tmp_path):
     page = pdf.pages[0]
     page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(I=image))
     page.Contents = pikepdf.Stream(pdf, b"%d 0 0 %d 0 0 cm /I Do" % (8 * width, 8 * height))
-    pdf.save(tmp_path / "a.pdf")
+    pdf.save(path)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pdf_readers_see_the_same(name, tmp_path):
+    bits = PICTURES[name]
+    embedded(bits, tmp_path / "a.pdf")
     document = pypdfium2.PdfDocument(tmp_path / "a.pdf")
     seen = document[0].render(scale=1).to_numpy()[4::8, 4::8, 0]
     document.close()
@@ -387,7 +395,7 @@ def test_pixels_are_moved_to_the_dots_of_a_halftone(monkeypatch):
     bits = screened()
     near = len(_jbig2.encode(bits))
     assert any(max(map(abs, place)) >= 6 for place in _jbig2_generic.plan(bits).places)
-    monkeypatch.setattr(_jbig2_generic, "_halftone", lambda _: _jbig2_generic.USUAL)
+    monkeypatch.setattr(_jbig2_generic._Sample, "best_places", lambda _: _jbig2_generic.USUAL)
     assert near < 0.8 * len(_jbig2.encode(bits))
 
 
@@ -395,3 +403,48 @@ def test_lengths_are_foretold():
     for name in ("noise", "text", "scanned", "dirty-letters"):
         told = _jbig2_generic.plan(PICTURES[name]).bits / 8
         assert abs(told - len(pixel_by_pixel(PICTURES[name]))) < 0.1 * told + 60
+
+
+def test_a_dense_scan_is_coded_by_its_letters():
+    bits = np.block([[scanned(4 * row + column) for column in range(4)] for row in range(4)])
+    coded = _jbig2.encode(bits)
+    assert [kind for kind, _, _ in segments(coded)] == [48, 0, 6, 39]
+    assert len(coded) < 0.75 * len(pixel_by_pixel(bits))
+
+
+def test_letters_beside_a_halftone_are_coded_by_themselves():
+    page = np.pad(np.tile(letters(), (3, 1)), ((0, 130), (0, 0)))
+    page[450:570, 20:200] = screened()
+    coded = _jbig2.encode(page)
+    assert (decode(coded) == page).all()
+    assert [kind for kind, _, _ in segments(coded)] == [48, 0, 6, 39]
+    assert len(coded) < 0.9 * len(pixel_by_pixel(page))
+
+
+def test_pixels_are_moved_for_line_art_too():
+    y, x = np.mgrid[0:900, 0:1200].astype(float)
+    waves = np.sin(np.hypot(x - 300, y - 500) / 9 + np.sin(x / 70)) + np.sin(y / 31 + np.cos(x / 50))
+    bits = (np.abs(waves) < 0.2).astype(np.uint8)
+    plan = _jbig2_generic.plan(bits)
+    tuned = _jbig2_generic.tuned(bits, plan)
+    assert set(tuned.places) != set(plan.places)
+    assert tuned.bits < 0.97 * plan.bits
+
+
+def decoders():
+    """Return programs that render the first page of a PDF to a file, as far as they are there."""
+    found = {
+        "pdftoppm": ["pdftoppm", "-mono", "-r", "72", "-singlefile", "a.pdf", "a"],
+        "mutool": ["mutool", "draw", "-q", "-r", "72", "-c", "gray", "-o", "a.pgm", "a.pdf", "1"],
+    }
+    return {name: command for name, command in found.items() if shutil.which(name)}
+
+
+@pytest.mark.parametrize("reader", decoders())
+@pytest.mark.parametrize("name", PICTURES)
+def test_other_readers_see_the_same(name, reader, tmp_path):
+    bits = PICTURES[name]
+    embedded(bits, tmp_path / "a.pdf")
+    subprocess.run(decoders()[reader], cwd=tmp_path, check=True)
+    with Image.open(next(tmp_path.glob("a.p[bg]m"))) as seen:
+        assert np.array_equal(np.asarray(seen.convert("L"))[4::8, 4::8] < 128, bits.astype(bool))
