@@ -25,12 +25,12 @@ WORTH = 0.9
 _SMALLEST = 1 << 15
 """Pixels below which headers weigh too much."""
 
-_PROMISING, _ROWS = 0.154, 64
+_PROMISING, _ROWS = 0.4, 64
 """Bits per pixel of a JPEG, times the root of how far on average a pixel is off the line through the two before it,
-over the square of the entropy of the steps between pixels, up to which something may be gained; and how many rows tell.
-Soft shades have many steps, and bend little, where drawings have few, and leaves bend. Of two halves of 237 pictures,
-the one that was looked at and the other, half of all pixels are tried that way, and 88 and 90 % found of the bytes that
-can be saved; by bits per pixel alone it were 73 and 85 %."""
+over the entropy of the steps between pixels, up to which something may be gained; and how many rows tell. Soft shades
+have many steps, and bend little, where drawings have few, and leaves bend. Of two halves of 237 pictures, the one that
+was looked at and the other, this finds 79 and 89 % of the bytes that can be saved, in 30 and 41 % of the time it takes
+to try all; up to 0.6 bits per pixel there are 73 and 85 % of them, in 33 and 43 %."""
 
 _LEAST, _COUNT, _START, _TRIES = 0.65, 8, 3, 3
 """The least part of the JPEG's bytes, as with less faint detail goes that no mean over the picture tells of; how many
@@ -83,7 +83,7 @@ def _is_promising(pixels: "Pixels", bits: float) -> bool:
     parts = counts[counts > 0] / steps.size
     entropy = -(parts * np.log2(parts)).sum()
     bend = np.abs(np.diff(steps, axis=1)).mean()
-    return bool(bits * math.sqrt(bend) <= _PROMISING * entropy**2)
+    return bool(bits * math.sqrt(bend) <= _PROMISING * entropy)
 
 
 def _least(excess: Callable[[int], float]) -> int:
