@@ -10,9 +10,10 @@ import struct
 from types import SimpleNamespace
 from typing import Any
 
-from mediamill.operations.documents import _filters, _glyph_names
+from mediamill.operations.documents import _filters
+from mediamill.operations.documents._glyph_names import Shown
 
-_NOTDEF = ".notdef"
+NOTDEF = ".notdef"
 
 _SAID = (
     "version", "Notice", "Copyright", "FullName", "FamilyName", "Weight", "isFixedPitch", "ItalicAngle",
@@ -44,10 +45,9 @@ def cut(data: bytes, *, cids: set[int], codes: set[int], names: dict[str, set[in
     """
     try:
         whole = opened(data)
-        for name, called in names.items():
-            if name not in whole.CharStrings:
-                codes = codes | called
-        kept = _kept(whole, cids, codes, set(names))
+        shown = Shown(codes, names)
+        codes = shown.every_code(whole.CharStrings)
+        kept = _kept(whole, cids, shown, codes)
         numbered = bool(cids) and not hasattr(whole, "ROS")
         flat = _subset(data, kept, by_number=numbered, flat=True)
         smaller = _subset(data, kept, by_number=numbered, flat=False) if _has_subroutines(whole) else flat
@@ -56,7 +56,7 @@ def cut(data: bytes, *, cids: set[int], codes: set[int], names: dict[str, set[in
             raise Unreadable
     except Exception as error:  # fontTools raises whatever comes of numbers that are not what they have to be
         raise Unreadable from error
-    return smaller, sorted(kept - {_NOTDEF})
+    return smaller, sorted(kept - {NOTDEF})
 
 
 def bare(data: bytes) -> bytes:
@@ -115,20 +115,19 @@ def _has_subroutines(font: Any) -> bool:
     return bool(len(font.GlobalSubrs)) or any(hasattr(part.Private, "Subrs") for part in parts)
 
 
-def _kept(font: Any, cids: set[int], codes: set[int], names: set[str]) -> set[str]:
+def _kept(font: Any, cids: set[int], shown: Shown, codes: set[int]) -> set[str]:
     order = font.charset
     if hasattr(font, "ROS"):
-        wanted = {f"cid{cid:05d}" for cid in cids}
+        wanted = {f"cid{cid:05d}" for cid in cids}.intersection(order)
         if codes:
             raise Unreadable
     else:
-        wanted = {order[cid] for cid in cids if cid < len(order)} | names
         own = getattr(font, "Encoding", None)
-        if 0 in codes and isinstance(own, list) and own[0] == _NOTDEF:
+        if 0 in codes and isinstance(own, list) and own[0] == NOTDEF:
             raise Unreadable  # fontTools passes over code 0, whatever it stands for
-        wanted |= {name for code in codes for name in _glyph_names.of_code(code)}
-        wanted |= {own[code] for code in codes if code < len(own)} if isinstance(own, list) else set()
-    return {_NOTDEF, *(name for name in order if name in wanted)}
+        wanted = {order[cid] for cid in cids if cid < len(order)}
+        wanted |= shown.of(order, own if isinstance(own, list) else None)
+    return {NOTDEF, *wanted}
 
 
 def _subset(data: bytes, kept: set[str], *, by_number: bool, flat: bool) -> bytes:
@@ -147,7 +146,7 @@ def _subset(data: bytes, kept: set[str], *, by_number: bool, flat: bool) -> byte
     own = getattr(font, "Encoding", None)
     table.subset_glyphs(plan)
     if isinstance(own, list):
-        font.Encoding = [name if name in kept else _NOTDEF for name in own]
+        font.Encoding = [name if name in kept else NOTDEF for name in own]
     table.prune_post_subset(None, options)
     return _compiled(table)
 

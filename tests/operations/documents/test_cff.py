@@ -10,6 +10,7 @@ from fontTools.cffLib import CFFFontSet, SubrsIndex
 from fontTools.misc.psCharStrings import T2CharString
 
 from mediamill.operations.documents import _cff
+from mediamill.operations.documents._glyph_names import Shown
 
 NAMES = ["compact-named.pdf", "compact-numbered.pdf", "compact-cids.pdf"]
 
@@ -190,6 +191,4 @@ def test_a_font_stays_whole_where_code_0_is_shown_and_not_read(sample):
 )  # fmt: skip
 def test_glyphs_stay_whatever_encoding_names_them(code, name):
     """By MacRomanEncoding, WinAnsiEncoding and StandardEncoding, which fontTools' names of letters do not all have."""
-    order = [".notdef", name, "Z"]
-    whole = SimpleNamespace(charset=order, Encoding="StandardEncoding")
-    assert _cff._kept(whole, set(), {code}, set()) == {".notdef", name}
+    assert Shown({code}).of([".notdef", name, "Z"], None) == {name}
