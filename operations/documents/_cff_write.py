@@ -22,6 +22,8 @@ _USUAL = {
 }  # fmt: skip
 """What it says where nothing is said."""
 
+_NIBBLES = {".": "a", "e": "b", "E": "c", "-": "e"}
+
 _STRINGS = 391
 """How many strings are known without being written."""
 
@@ -63,7 +65,11 @@ def write(font: Font) -> bytes:
     """
     # Glyphs without a code come last: before others, they would be given one.
     encoded = [name for code, name in sorted((font.encoding or {}).items()) if code and name in font.glyphs]
-    order = list(dict.fromkeys([".notdef", *encoded, *font.glyphs]))
+    orders = [*filter(set(encoded).__contains__, font.glyphs)], encoded
+    return min((_written(font, [*dict.fromkeys([".notdef", *order, *font.glyphs])]) for order in orders), key=len)
+
+
+def _written(font: Font, order: list[str]) -> bytes:
     strings = _Strings()
     charset = _charset([strings.number(name) for name in order[1:]])
     encoding = b"" if font.encoding is None else _encoding(order, font.encoding, strings)
@@ -81,7 +87,7 @@ def write(font: Font) -> bytes:
 
 def _top(font: Font, places: list[int], length: int, *, standard: bool) -> bytes:
     charset, encoding, charstrings, private = map(_number, places)
-    found = b"".join(map(_number, font.box)) + b"\5"
+    found = b"".join(map(_number, font.box)) + b"\5" if any(font.box) else b""
     if list(font.matrix) != _MILLIMETRE:
         found += b"".join(map(_number, font.matrix)) + b"\x0c\7"
     if font.encoding is not None:
@@ -117,8 +123,7 @@ def _number(value: Number) -> bytes:
     """Return a number as dictionaries write it."""
     whole = int(value)
     if whole != value:
-        text = f"{value:.9g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-        digits = "".join({".": "a", "-": "e"}.get(one, one) for one in text.replace("e-", "c").replace("e", "b"))
+        digits = "".join(_NIBBLES.get(one, one) for one in min(_spellings(value), key=len))
         return b"\x1e" + bytes.fromhex(digits + "f" * (2 - len(digits) % 2))
     if -107 <= whole <= 107:
         return bytes([whole + 139])
@@ -128,6 +133,16 @@ def _number(value: Number) -> bytes:
     if -32768 <= whole <= 32767:
         return b"\x1c" + whole.to_bytes(2, "big", signed=True)
     return b"\x1d" + whole.to_bytes(4, "big", signed=True)
+
+
+def _spellings(value: float) -> tuple[str, str]:
+    """Return a number with a point and with an exponent; in both `E` stands for `e-`."""
+    digits, exponent = f"{abs(value):.8e}".split("e")
+    significant = digits.replace(".", "").rstrip("0")
+    power = int(exponent) - len(significant) + 1
+    plain = f"{abs(value):.{max(0, -power)}f}".lstrip("0")
+    sign = "-" * (value < 0)
+    return sign + plain, f"{sign}{significant}{'E' if power < 0 else 'e'}{abs(power)}"
 
 
 class _Strings:
