@@ -1,5 +1,6 @@
 """Compact fonts (CFF, Technical Note 5176) written: also what fontTools does not write, a glyph under several codes."""
 
+import itertools
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -15,8 +16,19 @@ _PRIVATE = {
 }  # fmt: skip
 """What a font says about hints and widths: the operator, and whether its values are written as differences."""
 
+_USUAL = {
+    "BlueScale": [0.039625], "BlueShift": [7], "BlueFuzz": [1], "ForceBold": [0], "LanguageGroup": [0],
+    "ExpansionFactor": [0.06], "defaultWidthX": [0], "nominalWidthX": [0],
+}  # fmt: skip
+"""What it says where nothing is said."""
+
+_NIBBLES = {".": "a", "e": "b", "E": "c", "-": "e"}
+
 _STRINGS = 391
 """How many strings are known without being written."""
+
+_LATIN = 229
+"""How many glyphs are in the first of the lists that are known without being written."""
 
 _MILLIMETRE = [0.001, 0, 0, 0.001, 0, 0]
 
@@ -53,40 +65,65 @@ def write(font: Font) -> bytes:
     """
     # Glyphs without a code come last: before others, they would be given one.
     encoded = [name for code, name in sorted((font.encoding or {}).items()) if code and name in font.glyphs]
-    order = list(dict.fromkeys([".notdef", *encoded, *font.glyphs]))
+    orders = [*filter(set(encoded).__contains__, font.glyphs)], encoded
+    return min((_written(font, [*dict.fromkeys([".notdef", *order, *font.glyphs])]) for order in orders), key=len)
+
+
+def _written(font: Font, order: list[str]) -> bytes:
     strings = _Strings()
-    charset = b"\0" + b"".join(strings.number(name).to_bytes(2, "big") for name in order[1:])
+    charset = _charset([strings.number(name) for name in order[1:]])
     encoding = b"" if font.encoding is None else _encoding(order, font.encoding, strings)
     charstrings, private = _index([font.glyphs[name] for name in order]), _private(font.private)
     before = b"\1\0\4\2" + _index([font.name.encode("latin-1", "replace")])
     after = strings.index() + _index([])
-    # Offsets are written in as many bytes wherever they point to.
-    start = len(before) + len(_index([_top(font, 0, 0, 0, 0, 0)])) + len(after)
-    codes, drawn = start + len(charset), start + len(charset) + len(encoding)
-    top = _top(font, start, codes, drawn, drawn + len(charstrings), len(private))
-    return before + _index([top]) + after + charset + encoding + charstrings + private
+    top, places = b"", [0, 0, 0, 0]
+    while True:  # the longer the dictionary, the greater its offsets
+        start = len(before) + len(_index([top])) + len(after)
+        lengths = itertools.accumulate(map(len, (charset, encoding, charstrings)), initial=start)
+        if places == (places := list(lengths)):
+            return before + _index([top]) + after + charset + encoding + charstrings + private
+        top = _top(font, places, len(private), standard=not charset)
 
 
-def _top(font: Font, charset: int, encoding: int, charstrings: int, private: int, length: int) -> bytes:
-    found = b"".join(map(_number, font.box)) + b"\5"
+def _top(font: Font, places: list[int], length: int, *, standard: bool) -> bytes:
+    charset, encoding, charstrings, private = map(_number, places)
+    found = b"".join(map(_number, font.box)) + b"\5" if any(font.box) else b""
     if list(font.matrix) != _MILLIMETRE:
         found += b"".join(map(_number, font.matrix)) + b"\x0c\7"
     if font.encoding is not None:
-        found += _offset(encoding) + b"\x10"
-    found += _offset(charset) + b"\x0f" + _offset(charstrings) + b"\x11"
-    return found + _offset(length) + _offset(private) + b"\x12"
+        found += encoding + b"\x10"
+    if not standard:
+        found += charset + b"\x0f"
+    return found + charstrings + b"\x11" + _number(length) + private + b"\x12"
 
 
-def _offset(value: int) -> bytes:
-    return b"\x1d" + value.to_bytes(4, "big")
+def _charset(numbers: list[int]) -> bytes:
+    """Return which glyphs there are, one by one or in ranges; nothing where readers know them."""
+    if numbers == list(range(1, len(numbers) + 1)) and len(numbers) < _LATIN:
+        return b""
+    single = b"\0" + b"".join(number.to_bytes(2, "big") for number in numbers)
+    ranges = _ranges(numbers)
+    size = 1 + any(count > 255 for _, count in ranges)
+    ranged = bytes([size]) + b"".join(first.to_bytes(2, "big") + count.to_bytes(size, "big") for first, count in ranges)
+    return min(single, ranged, key=len)
+
+
+def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
+    """Return the first of each run of consecutive numbers, and how many follow it."""
+    found = list[tuple[int, int]]()
+    for number in numbers:
+        if found and number == sum(found[-1]) + 1:
+            found[-1] = found[-1][0], found[-1][1] + 1
+        else:
+            found.append((number, 0))
+    return found
 
 
 def _number(value: Number) -> bytes:
     """Return a number as dictionaries write it."""
     whole = int(value)
     if whole != value:
-        text = f"{value:.9g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-        digits = "".join({".": "a", "-": "e"}.get(one, one) for one in text.replace("e-", "c").replace("e", "b"))
+        digits = "".join(_NIBBLES.get(one, one) for one in min(_spellings(value), key=len))
         return b"\x1e" + bytes.fromhex(digits + "f" * (2 - len(digits) % 2))
     if -107 <= whole <= 107:
         return bytes([whole + 139])
@@ -96,6 +133,16 @@ def _number(value: Number) -> bytes:
     if -32768 <= whole <= 32767:
         return b"\x1c" + whole.to_bytes(2, "big", signed=True)
     return b"\x1d" + whole.to_bytes(4, "big", signed=True)
+
+
+def _spellings(value: float) -> tuple[str, str]:
+    """Return a number with a point and with an exponent; in both `E` stands for `e-`."""
+    digits, exponent = f"{abs(value):.8e}".split("e")
+    significant = digits.replace(".", "").rstrip("0")
+    power = int(exponent) - len(significant) + 1
+    plain = f"{abs(value):.{max(0, -power)}f}".lstrip("0")
+    sign = "-" * (value < 0)
+    return sign + plain, f"{sign}{significant}{'E' if power < 0 else 'e'}{abs(power)}"
 
 
 class _Strings:
@@ -141,7 +188,9 @@ def _encoding(order: list[str], encoding: dict[int, str], strings: _Strings) -> 
     codes = [first[name] for name in order[1:] if name in first]
     if len(codes) > 255 or len(more) > 255:
         raise TooMuch
-    found = bytes([0x80 if more else 0, len(codes), *codes])
+    ranges = _ranges(codes)
+    single, ranged = bytes([len(codes), *codes]), bytes([len(ranges), *itertools.chain.from_iterable(ranges)])
+    found = bytes([0x80 * bool(more) + (len(ranged) < len(single))]) + min(single, ranged, key=len)
     if more:
         found += bytes([len(more)])
         found += b"".join(bytes([code]) + strings.number(name).to_bytes(2, "big") for code, name in more)
@@ -152,6 +201,8 @@ def _private(values: dict[str, list[Number]]) -> bytes:
     found = b""
     for key, (operator, differences) in _PRIVATE.items():
         numbers = values.get(key, [])
+        if numbers == _USUAL.get(key):
+            continue
         if differences:
             numbers = [one - other for one, other in zip(numbers, [0, *numbers], strict=False)]
         if numbers:

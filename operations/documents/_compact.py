@@ -1,12 +1,15 @@
 """Fonts of Type 1 put into the compact form (CFF): they are encrypted, which keeps them from being packed.
 
-All glyphs stay, so that it need not be known which are used.
+Where it is known which glyphs are shown, only those are.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _filters, _type1, _type1_cff
+from msgspec import Struct
+
+from mediamill.operations.documents import _filters, _font_arrays, _type1, _type1_cff
+from mediamill.operations.documents._glyph_names import Shown
 
 if TYPE_CHECKING:
     import pikepdf
@@ -16,16 +19,33 @@ Key = tuple[int, int]
 _MAX_FONT_BYTES = 64 << 20
 
 
-def tell(pdf: "pikepdf.Pdf", kept: set[Key], check: Callable[[], None]) -> int:
+class Told(Struct, frozen=True):
+    """What became of a program.
+
+    Attributes:
+        fonts: Those that have it.
+        names: Of its glyphs.
+        saved: Bytes.
+    """
+
+    fonts: list[Any]
+    names: list[str]
+    saved: int
+
+
+def tell(
+    pdf: "pikepdf.Pdf", kept: set[Key], uses: dict[Key, set[int]] | None, check: Callable[[], None]
+) -> dict[Key, Told]:
     """Put compact fonts in the place of those of Type 1.
 
     Args:
         pdf: The document, changed in place.
         kept: Fonts that stay what they are.
+        uses: The codes that fonts show, None where they are not known.
         check: Called between fonts; raises where the job is to stop.
 
     Returns:
-        Bytes saved.
+        The new programs.
     """
     import pikepdf
 
@@ -40,32 +60,32 @@ def tell(pdf: "pikepdf.Pdf", kept: set[Key], check: Callable[[], None]) -> int:
             users.setdefault(program.objgen, []).append(font)
         else:
             others.add(program.objgen)
-    saved = 0
+    told = dict[Key, Told]()
     for number, fonts in users.items():
         check()
         if number not in others:
-            saved += _told(pdf, fonts)
-    return saved
+            told |= _told(pdf, fonts, None if uses is None else _font_arrays.called(fonts, uses))
+    return told
 
 
-def _told(pdf: "pikepdf.Pdf", fonts: list[Any]) -> int:
-    """Put a compact font in the place of the one that some share; return the bytes saved."""
+def _told(pdf: "pikepdf.Pdf", fonts: list[Any], shown: Shown | None) -> dict[Key, Told]:
+    """Put a compact font in the place of the one that some share, where it is smaller."""
     import pikepdf
 
     program = fonts[0].FontDescriptor.FontFile
     data = _filters.decoded(program, _MAX_FONT_BYTES) if _filters.is_plain(_filters.chain(program)) else None
     if data is None:
-        return 0
+        return {}
     try:
-        made = _filters.deflate(_type1_cff.convert(data))
+        font, names = _type1_cff.convert(data, shown)
     except _type1.Unreadable:
-        return 0  # a font that cannot be read stays what it is
-    before = len(program.read_raw_bytes())
+        return {}  # a font that cannot be read stays what it is
+    made, before = _filters.deflate(font), len(program.read_raw_bytes())
     if len(made) >= before:
-        return 0
+        return {}
     compact = pdf.make_indirect(pikepdf.Stream(pdf, made, Subtype=pikepdf.Name.Type1C, Filter=pikepdf.Name.FlateDecode))
-    for font in fonts:
-        if "/FontFile" in font.FontDescriptor:
-            del font.FontDescriptor.FontFile
-        font.FontDescriptor.FontFile3 = compact
-    return before - len(made)
+    for descriptor in (font.FontDescriptor for font in fonts):
+        if "/FontFile" in descriptor:
+            del descriptor.FontFile
+        descriptor.FontFile3 = compact
+    return {compact.objgen: Told(fonts, names, before - len(made))}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _unicode_maps
+from mediamill.operations.documents._glyph_names import Shown
 
 if TYPE_CHECKING:
     import pikepdf
@@ -96,6 +97,18 @@ def names(encoding: Any) -> dict[int, str]:
             else:
                 code = int(one)
     return found
+
+
+def called(fonts: Iterable[Any], uses: dict[Key, set[int]]) -> Shown:
+    """Return what simple fonts show of their program: by codes, and by the names they give to some of them."""
+    codes, named = set[int](), dict[str, set[int]]()
+    for font in fonts:
+        used = uses.get(font.objgen, set())
+        given = {code: name for code, name in names(font.get("/Encoding")).items() if code in used}
+        codes |= used - set(given)
+        for code, name in given.items():
+            named.setdefault(name, set()).add(code)
+    return Shown(codes, named)
 
 
 def _trim_widths(fonts: list[Any], shown: set[int]) -> None:

@@ -7,7 +7,7 @@ text may be shown in a font that cannot be told, nothing is: it could be any of 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from mediamill.operations.documents import _content
+from mediamill.operations.documents import _content, _font_text
 
 if TYPE_CHECKING:
     import pikepdf
@@ -86,23 +86,52 @@ def _read(content: Any, resources: Any, uses: dict[Key, set[int]], *, is_page: b
         return
     named: Any = resources if resources is not None else {}
     states, unknown = named.get("/ExtGState", {}), None if is_page else _UNKNOWN
-    fonts = {str(name): _noted(font, uses) for name, font in named.get("/Font", {}).items()}
+    fonts = {str(name).encode(): _noted(font, uses) for name, font in named.get("/Font", {}).items()}
     # Forms begin with the font of where they are painted, and find there what they do not have themselves.
     current, stack = unknown, list[_Noted | None]()
-    for instruction in _content.instructions(data, _OPERATORS):
-        operator, operands = str(instruction.operator), list(instruction.operands)
-        if operator == "q":
+    shown = dict[int, tuple[_Noted, list[bytes]]]()
+    for operator, operand in _steps(data):
+        if operator == b"Tj":
+            if current is not None:
+                shown.setdefault(id(current[0]), (current, []))[1].append(operand)
+        elif operator == b"Tf":
+            current = fonts.get(operand, unknown)
+        elif operator == b"q":
             stack.append(current)
-        elif operator == "Q":
+        elif operator == b"Q":
             current = stack.pop() if stack else current
-        elif operator == "Tf":
-            current = fonts.get(str(operands[0]), unknown)
-        elif operator == "gs":
-            state = states.get(str(operands[0]))
+        else:
+            state = states.get(operand.decode())
             if (state is None and not is_page) or (state is not None and "/Font" in state):
                 raise Unsure
-        elif current is not None and operands:
-            _note(current, operands[-1])
+    for noted, texts in shown.values():
+        codes = _font_text.codes(texts, noted[1] or 1)
+        if codes and noted is _UNKNOWN:
+            raise Unsure
+        noted[0].update(codes)
+
+
+def _steps(data: bytes) -> list[_font_text.Step]:
+    """Return what a content stream does with fonts; where it is not written in the usual way, a parser says it."""
+    try:
+        return _font_text.steps(data)
+    except _font_text.Unclear:
+        return [_step(instruction) for instruction in _content.instructions(data, _OPERATORS)]
+
+
+def _step(instruction: Any) -> _font_text.Step:
+    import pikepdf
+
+    operator, operands = str(instruction.operator).encode(), instruction.operands
+    if operator in (b"q", b"Q"):
+        return operator, b""
+    if operator in (b"Tf", b"gs"):
+        return operator, str(operands[0]).encode()
+    shown = operands[-1] if len(operands) else []
+    strings = [
+        one for one in (shown if isinstance(shown, pikepdf.Array) else [shown]) if isinstance(one, pikepdf.String)
+    ]
+    return b"Tj", b" ".join(b"<%b>" % bytes(string).hex().encode() for string in strings)
 
 
 def _noted(font: Any, uses: dict[Key, set[int]]) -> "_Noted | None":
@@ -120,17 +149,3 @@ def _is_object(value: Any) -> bool:
     import pikepdf
 
     return isinstance(value, pikepdf.Object)
-
-
-def _note(current: "_Noted", shown: Any) -> None:
-    import pikepdf
-
-    codes, bytes_each = current
-    for piece in shown if isinstance(shown, pikepdf.Array) else [shown]:
-        data = bytes(piece) if isinstance(piece, pikepdf.String) else b""
-        if data and current is _UNKNOWN:
-            raise Unsure
-        if bytes_each == 1:
-            codes.update(data)
-        else:
-            codes.update(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))

@@ -31,15 +31,19 @@ def subset(pdf: "pikepdf.Pdf", check: Callable[[], None], *, archival: bool = Fa
         Bytes saved.
     """
     kept = _fonts_of_forms(pdf)
-    saved = _compact.tell(pdf, kept, check)
     uses: Uses | None
     try:
         uses = _font_uses.read(pdf, check)
     except _font_uses.Unsure:
         uses = None
+    told = _compact.tell(pdf, kept, uses, check)
+    saved = sum(one.saved for one in told.values())
+    for one in told.values():
+        for descriptor in map(_descriptor, one.fonts):
+            _list_glyphs(descriptor, one.names, archival=archival)
     for fonts in _programs(pdf):
         check()
-        if not any(font.objgen in kept for font in fonts):
+        if not any(font.objgen in kept for font in fonts) and _program(fonts[0]).objgen not in told:
             saved += _smaller(fonts, uses, archival=archival)
     if uses is not None:
         if not archival:
@@ -122,27 +126,20 @@ def _list_glyphs(descriptor: Any, names: list[str] | None, *, archival: bool) ->
 
 def _cut(fonts: list[Any], data: bytes, uses: Uses) -> tuple[bytes | None, list[str] | None]:
     """Return a program with only what some fonts show, and the names of its glyphs; none where it cannot be cut."""
-    glyphs, codes, names = set[int](), set[int](), dict[str, set[int]]()
+    composite = [font for font in fonts if "/DescendantFonts" in font]
+    shown = _font_arrays.called((font for font in fonts if "/DescendantFonts" not in font), uses)
     try:
-        for font in fonts:
-            used = uses.get(font.objgen, set())
-            if "/DescendantFonts" in font:
-                glyphs |= _glyphs(font, used)
-                continue
-            called = {code: name for code, name in _font_arrays.names(font.get("/Encoding")).items() if code in used}
-            codes |= used - set(called)
-            for code, name in called.items():
-                names.setdefault(name, set()).add(code)
+        glyphs = set[int]().union(*(_glyphs(font, uses.get(font.objgen, set())) for font in composite))
         if "/FontFile2" in _descriptor(fonts[0]):
             # Names that are given to codes of a TrueType font are passed over by some readers.
             return _truetype.cut(
                 data,
                 glyphs=glyphs,
-                codes=codes.union(*names.values()),
-                names=set(names),
+                codes=shown.codes.union(*shown.names.values()),
+                names=set(shown.names),
                 by_number=all(map(_is_numbered, fonts)),
             ), None
-        return _cff.cut(data, cids=glyphs, codes=codes, names=names)
+        return _cff.cut(data, cids=glyphs, codes=shown.codes, names=shown.names)
     except (_truetype.Unreadable, _cff.Unreadable):
         return None, None  # a font that cannot be read is no font to be cut
 

@@ -1,6 +1,9 @@
 """Which glyphs a code of a simple font may stand for, by the encodings that documents name."""
 
+from collections.abc import Collection
 from functools import cache
+
+from msgspec import Struct, field
 
 _CODECS = ("cp1252", "mac_roman", "latin-1")
 
@@ -13,6 +16,35 @@ _PDF_ONLY = {
     0xF0: "apple",
 } | dict.fromkeys((0x7F, 0x81, 0x8D, 0x8F, 0x90, 0x9D), "bullet")
 """What PDF's own encodings have otherwise than the systems' they are named after (ISO 32000-1, annex D.2)."""
+
+
+class Shown(Struct, frozen=True):
+    """What simple fonts show of a program.
+
+    Attributes:
+        codes: Codes whose glyphs are kept, by whichever usual encoding they are found.
+        names: Names of glyphs that are given to other codes, each with these; where there is no glyph of that name, it
+            may be found by the code.
+    """
+
+    codes: set[int] = field(default_factory=set)
+    names: dict[str, set[int]] = field(default_factory=dict)
+
+    def every_code(self, glyphs: Collection[str]) -> set[int]:
+        """Return the codes by which glyphs may be found in a program that has such glyphs."""
+        return self.codes.union(*(called for name, called in self.names.items() if name not in glyphs))
+
+    def of(self, glyphs: Collection[str], encoding: list[str] | None) -> set[str]:
+        """Return the names of those of some glyphs that are shown.
+
+        Args:
+            glyphs: All that a program has.
+            encoding: Their names by code, where it has an encoding of its own.
+        """
+        codes = self.every_code(glyphs)
+        wanted = {name for code in codes for name in of_code(code)}.union(self.names)
+        wanted.update(encoding[code] for code in codes if encoding is not None and code < len(encoding))
+        return wanted.intersection(glyphs)
 
 
 def of_code(code: int) -> set[str]:

@@ -37,7 +37,8 @@ class Type1(Struct, frozen=True):
         encoding: Names of glyphs by code; None for Adobe's standard one.
         private: What readers fit letters to pixels by.
         subroutines: Decrypted charstrings that others call.
-        glyphs: Decrypted charstrings by name.
+        glyphs: Charstrings by name, as they are stored.
+        skipped: How many bytes each of those begins with that say nothing.
     """
 
     name: str
@@ -47,6 +48,11 @@ class Type1(Struct, frozen=True):
     private: dict[str, Any]
     subroutines: list[bytes]
     glyphs: dict[str, bytes]
+    skipped: int
+
+    def charstring(self, name: str) -> bytes:
+        """Return a glyph's decrypted charstring."""
+        return _decrypted(self.glyphs[name], _CHARSTRING)[self.skipped :]
 
 
 def read(data: bytes) -> Type1:
@@ -61,13 +67,13 @@ def read(data: bytes) -> Type1:
     head, mark, rest = data.partition(b"eexec")
     if not mark or b"/FontType 1" not in head or re.search(rb"/PaintType\s+[^0\s]|/WeightVector", head):
         raise Unreadable
-    secret = _decrypted(_binary(rest), _EEXEC)[_SKIPPED:]
+    secret = _decrypted_at_once(_binary(rest), _EEXEC)[_SKIPPED:]
     skipped = int(_number(secret, b"lenIV", 4))
     start = secret.find(b"/CharStrings")
     if skipped < 0 or start < 0:
         raise Unreadable
     private = {key: value for key in _PRIVATE if (value := _value(secret[:start], key.encode())) is not None}
-    glyphs = {name: _decrypted(one, _CHARSTRING)[skipped:] for name, one in _glyphs(secret, start)}
+    glyphs = dict(_glyphs(secret, start))
     subroutines = [_decrypted(one, _CHARSTRING)[skipped:] for one in _subroutines(secret[:start])]
     name = re.search(rb"/FontName\s*/([^\s/\[\]{}()<>]+)", head)
     if ".notdef" not in glyphs or name is None:
@@ -75,7 +81,7 @@ def read(data: bytes) -> Type1:
     matrix, box = _value(head, b"FontMatrix"), _value(head, b"FontBBox")
     if not (isinstance(matrix, list) and len(matrix) == 6 and isinstance(box, list) and len(box) == 4):
         raise Unreadable
-    return Type1(name[1].decode("latin-1"), matrix, box, _encoding(head), private, subroutines, glyphs)
+    return Type1(name[1].decode("latin-1"), matrix, box, _encoding(head), private, subroutines, glyphs, skipped)
 
 
 def _binary(rest: bytes) -> bytes:
@@ -94,6 +100,24 @@ def _decrypted(data: bytes, key: int) -> bytes:
         out[at] = byte ^ (key >> 8)
         key = ((byte + key) * factor + summand) & 0xFFFF
     return bytes(out)
+
+
+def _decrypted_at_once(data: bytes, key: int) -> bytes:
+    """Decrypt many bytes: each key is the one before, plus the byte, times a factor, plus a summand, modulo 65536.
+
+    Divided by as many factors as have come, keys are a mere sum.
+    """
+    import numpy as np
+
+    (factor, summand), encrypted = _PER_BYTE, np.frombuffer(data, np.uint8)
+    factors = np.full(len(data) + 1, factor, np.uint16)
+    divisors = np.full(len(data) + 1, pow(factor, -1, 1 << 16), np.uint16)
+    for powers in (factors, divisors):
+        powers[0] = 1
+        np.cumprod(powers, dtype=np.uint16, out=powers)
+    added = (encrypted * np.uint16(factor) + np.uint16(summand)) * divisors[1:]
+    keys = factors[:-1] * (np.cumsum(added, dtype=np.uint16) - added + np.uint16(key))
+    return (encrypted ^ (keys >> 8).astype(np.uint8)).tobytes()
 
 
 def _value(text: bytes, key: bytes) -> Any:

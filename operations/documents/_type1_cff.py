@@ -4,17 +4,23 @@ Outlines and widths are read back by another interpreter than the one that told 
 """
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from mediamill.operations.documents import _cff, _cff_write, _type1, _type1_shapes
+from mediamill.operations.documents._glyph_names import Shown
 from mediamill.operations.documents._type1 import Type1, Unreadable
 
 _CLOSE = 0.02
 """Units in which points may differ: what a fraction loses as a fixed-point number."""
 
 
-def convert(data: bytes) -> bytes:
-    """Return a compact font with the glyphs, widths, hints and encoding of a Type 1 one.
+def convert(data: bytes, shown: Shown | None = None) -> tuple[bytes, list[str]]:
+    """Return a compact font with the widths, hints and encoding of a Type 1 one, and the names of its glyphs.
+
+    Args:
+        data: A Type 1 font.
+        shown: What is shown of it; None where all glyphs stay.
 
     Raises:
         Unreadable: It cannot be read, or would not be the same.
@@ -22,23 +28,31 @@ def convert(data: bytes) -> bytes:
     wrong: tuple[type[Exception], ...] = (*_cff.damage(), _cff_write.TooMuch, ArithmeticError, RecursionError)
     try:
         font = _type1.read(data)
-        made = _compact(font)
-        if not _is_same(font, _cff.opened(made)):
+        told = _told(font, set(font.glyphs) if shown is None else shown.of(font.glyphs, font.encoding))
+        made = _compact(font, told)
+        if not _is_same(font, list(told), _cff.opened(made)):
             raise Unreadable
     except _cff.Unreadable as error:
         raise Unreadable from error
     except wrong as error:
         raise Unreadable from error
-    return made
+    return made, sorted(set(told) - {_cff.NOTDEF})
 
 
-def _compact(font: Type1) -> bytes:
+def _told(font: Type1, names: set[str]) -> dict[str, _type1_shapes.Teller]:
+    """Return what some glyphs are, and those they are composed of, in the order of the font."""
+    told, left = dict[str, _type1_shapes.Teller](), names | {_cff.NOTDEF}
+    while left:
+        for name in left:
+            told[name] = _type1_shapes.Teller(font)
+            told[name].follow(font.charstring(name))
+        left = {part for one in told.values() for part in one.parts()} - set(told)
+    return {name: told[name] for name in font.glyphs if name in told}
+
+
+def _compact(font: Type1, told: dict[str, _type1_shapes.Teller]) -> bytes:
     from fontTools.misc.psCharStrings import T2CharString
 
-    told = {}
-    for name, code in font.glyphs.items():
-        told[name] = _type1_shapes.Teller(font)
-        told[name].follow(code)
     widths = Counter(one.width for one in told.values())
     usual = widths.most_common(1)[0][0]
     nominal = round(sum(widths.elements()) / len(told))
@@ -51,27 +65,27 @@ def _compact(font: Type1) -> bytes:
     private = {key: value if isinstance(value, list) else [value] for key, value in font.private.items()}
     private |= {"defaultWidthX": [_type1_shapes.plain(usual)], "nominalWidthX": [nominal]}
     codes = None if font.encoding is None else {
-        code: name for code, name in enumerate(_encoding(font)) if name != ".notdef"
+        code: name for code, name in enumerate(_encoding(font, told)) if name != _cff.NOTDEF
     }  # fmt: skip
     return _cff_write.write(_cff_write.Font(_cff.untagged(font.name), strings, codes, font.matrix, font.box, private))
 
 
-def _encoding(font: Type1) -> list[str]:
-    return [name if name in font.glyphs else ".notdef" for name in font.encoding or []]
+def _encoding(font: Type1, names: Collection[str]) -> list[str]:
+    return [name if name in names else _cff.NOTDEF for name in font.encoding or []]
 
 
-def _is_same(font: Type1, made: Any) -> bool:
+def _is_same(font: Type1, names: list[str], made: Any) -> bool:
     """Return whether glyphs have the same outlines and widths, and are found by the same names and codes."""
     from fontTools.misc.psCharStrings import T1CharString
 
-    if set(made.charset) != set(font.glyphs) or list(made.FontMatrix) != list(font.matrix):
+    if set(made.charset) != set(names) or list(made.FontMatrix) != list(font.matrix):
         return False
-    if made.Encoding != ("StandardEncoding" if font.encoding is None else _encoding(font)):
+    if made.Encoding != ("StandardEncoding" if font.encoding is None else _encoding(font, names)):
         return False
     subroutines: list[Any] = []
     subroutines += [T1CharString(code, subrs=subroutines) for code in font.subroutines]
-    for name, code in font.glyphs.items():
-        one, other = T1CharString(code, subrs=subroutines), made.CharStrings[name]
+    for name in names:
+        one, other = T1CharString(font.charstring(name), subrs=subroutines), made.CharStrings[name]
         before, after = _points(one), _points(other)
         if abs(one.width - other.width) > _CLOSE or [kind for kind, _ in before] != [kind for kind, _ in after]:
             return False

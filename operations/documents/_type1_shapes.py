@@ -64,6 +64,13 @@ class Teller:
             else:
                 self._usual(byte)
 
+    def parts(self) -> list[str]:
+        """Return the names of the glyphs that it is composed of, if it is."""
+        from fontTools.encodings.StandardEncoding import StandardEncoding
+
+        operator, values = self.commands[0] if self.commands else ("", [])
+        return [StandardEncoding[int(code)] for code in values[-2:]] if operator == "seac" else []
+
     def _call(self, depth: int) -> None:
         number = int(self._stack.pop())
         if not 0 <= number < len(self.font.subroutines):

@@ -8,8 +8,10 @@ import pypdfium2
 import pytest
 from fontTools.cffLib import CFFFontSet, SubrsIndex
 from fontTools.misc.psCharStrings import T2CharString
+from msgspec.structs import replace
 
-from mediamill.operations.documents import _cff
+from mediamill.operations.documents import _cff, _cff_write
+from mediamill.operations.documents._glyph_names import Shown
 
 NAMES = ["compact-named.pdf", "compact-numbered.pdf", "compact-cids.pdf"]
 
@@ -125,13 +127,44 @@ def test_fonts_stay_what_they_are_where_they_are_not_to_be_touched(done, sample,
 
 
 def test_a_glyph_that_would_come_out_otherwise_is_noticed(sample, monkeypatch):
-    data = program(sample("compact-named.pdf"))
-    whole, used = _cff._drawn, {"codes": {65}, "cids": set(), "names": {}}
+    data = program(sample("compact-cids.pdf"))
+    whole, used = _cff._drawn, {"codes": set(), "cids": {1033, 1034}, "names": {}}
     assert len(_cff.cut(data, **used)[0]) < len(data) / 3
     turns = iter(range(1000))
     monkeypatch.setattr(_cff, "_drawn", lambda font, name: (whole(font, name), next(turns)))
     with pytest.raises(_cff.Unreadable):
         _cff.cut(data, **used)
+
+
+@pytest.mark.parametrize("wrong", ["outline", "width", "hints", "name", "code", "box"])
+def test_a_font_that_is_not_copied_faithfully_is_noticed(sample, monkeypatch, wrong):
+    data = program(sample("compact-named.pdf"))
+    right = _cff_write.write
+
+    def write(font):
+        glyphs = dict(font.glyphs)
+        changes = {
+            "outline": {"glyphs": glyphs | {"A": glyphs["A"][:3] + bytes([glyphs["A"][3] ^ 1]) + glyphs["A"][4:]}},
+            "width": {"private": font.private | {"nominalWidthX": [1]}},
+            "hints": {"private": font.private | {"BlueFuzz": [0]}},
+            "name": {"glyphs": {{"A": "C"}.get(name, name): code for name, code in glyphs.items()}},
+            "code": {"encoding": {65: "B", 66: "A"}},
+            "box": {"box": [0, 0, 1, 1]},
+        }
+        return right(replace(font, **changes[wrong]))
+
+    assert _cff.cut(data, cids=set(), codes={65, 66}, names={})[1] == ["A", "B"]
+    monkeypatch.setattr(_cff_write, "write", write)
+    with pytest.raises(_cff.Unreadable):
+        _cff.cut(data, cids=set(), codes={65, 66}, names={})
+
+
+def test_letters_that_a_composed_glyph_is_made_of_stay(sample):
+    table = _cff._table(program(sample("compact-named.pdf")))
+    table.cff[0].CharStrings["Q"] = T2CharString(program=[120, 200, ord("e"), ord("u"), "endchar"])
+    target = io.BytesIO()
+    table.cff.compile(target, SimpleNamespace(recalcBBoxes=False), isCFF2=False)
+    assert _cff.cut(target.getvalue(), cids=set(), codes=set(), names={"Q": {1}})[1] == ["Q", "e", "u"]
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -190,6 +223,4 @@ def test_a_font_stays_whole_where_code_0_is_shown_and_not_read(sample):
 )  # fmt: skip
 def test_glyphs_stay_whatever_encoding_names_them(code, name):
     """By MacRomanEncoding, WinAnsiEncoding and StandardEncoding, which fontTools' names of letters do not all have."""
-    order = [".notdef", name, "Z"]
-    whole = SimpleNamespace(charset=order, Encoding="StandardEncoding")
-    assert _cff._kept(whole, set(), {code}, set()) == {".notdef", name}
+    assert Shown({code}).of([".notdef", name, "Z"], None) == {name}

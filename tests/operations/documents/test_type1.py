@@ -66,7 +66,7 @@ def test_pages_look_and_read_the_same_in_a_compact_font(done, sample, tmp_path, 
 
 def test_all_that_a_charstring_can_say_is_told(sample):
     data = program(sample("type1.pdf"))
-    font = top(_type1_cff.convert(data))
+    font = top(_type1_cff.convert(data)[0])
     assert font.Private.BlueValues == [-20, 0, 500, 520]
     assert font.Private.StdHW == 60
     assert font.Encoding[1:4] == ["flexed", "hinted", "accented"]
@@ -86,7 +86,7 @@ def test_all_that_a_charstring_can_say_is_told(sample):
 
 def test_fractions_of_a_width_stay(sample):
     data = program(sample("type1.pdf"))
-    font = top(_type1_cff.convert(data))
+    font = top(_type1_cff.convert(data)[0])
     glyph = font.CharStrings["Q"]
     glyph.draw(NullPen())
     assert glyph.width % 1 == 0.5
@@ -141,7 +141,7 @@ def test_damaged_programs_are_unreadable_and_nothing_worse(sample):
         for at in noise.integers(0, start + 900, 3).tolist():
             wrong[at] = int(noise.integers(256))
         try:
-            top(_type1_cff.convert(bytes(wrong)))
+            top(_type1_cff.convert(bytes(wrong))[0])
         except _type1.Unreadable:
             continue
 
