@@ -3,6 +3,7 @@
 import io
 from typing import TYPE_CHECKING, Literal
 
+from mediamill.operations.documents import _encryption
 from mediamill.operations.documents._write import tightened
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ _BEST: Literal[9] = 9
 def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False, pack: bool = True) -> bytes:
     """Write a document: objects in compressed object streams, what nothing refers to left out.
 
-    Encryption is carried over as it was, with its passwords and permissions. The file's identifier is made from its
-    contents, so that the same work gives the same bytes; only an encrypted file has to differ each time, because its
-    cipher starts from random bytes. PDF/A-1 knows no object streams, so such documents get none. What is neither that,
-    nor encrypted, nor laid out for the web is then written more tightly than qpdf does it.
+    Encryption is carried over as it was, with its passwords and permissions, as far as `_encryption` says. The file's
+    identifier is made from its contents, so that the same work gives the same bytes; only an encrypted file has to
+    differ each time, because its cipher starts from random bytes. PDF/A-1 knows no object streams, so such documents
+    get none. What is neither that, nor encrypted, nor laid out for the web is then written more tightly than qpdf does
+    it.
 
     Args:
         pdf: The document.
@@ -36,6 +38,10 @@ def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False,
     old = facts.pdfa is not None and facts.pdfa.startswith("1")
     modes = pikepdf.ObjectStreamMode
     target = io.BytesIO()
+    if facts.encrypted:
+        _encryption.carry_over(pdf)
+    if "/Size" not in pdf.trailer:  # it was found by a search; without a size there, qpdf writes none
+        pdf.trailer.Size = len(pdf.objects) + 1
     pdf.save(
         target,
         object_stream_mode=modes.disable if old else modes.generate,

@@ -60,11 +60,13 @@ class Verdict(Struct, frozen=True):
         reason: What differs too much, None where nothing does.
         pages: How many pages were rendered.
         similarity: The least structural similarity of a page; 1 where all are identical.
+        seen: Whether pages were looked at and read, and are not the same.
     """
 
     reason: str | None
     pages: int = 0
     similarity: float = 1.0
+    seen: bool = False
 
 
 def compare(
@@ -156,11 +158,11 @@ def _compare_pages(
         check()
         with closing(one[number]) as left, closing(other[number]) as right:
             if _text(left) != _text(right):
-                return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst)
+                return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst, seen=True)
             found = difference(render(left, tolerance.dpi), render(right, tolerance.dpi))
         worst = min(worst, found.similarity)
         if found.exceeds(tolerance):
-            return Verdict(f"page {number + 1} does not look the same ({found.told})", index + 1, worst)
+            return Verdict(f"page {number + 1} does not look the same ({found.told})", index + 1, worst, seen=True)
     return Verdict(None, len(numbers), worst)
 
 
