@@ -99,6 +99,22 @@ def test_a_font_that_is_not_built_as_it_has_to_be_keeps_no_other(done, sample, t
     assert same(source, output)
 
 
+@pytest.mark.parametrize("wrong", [5, True, Array([]), Name.DeviceRGB])
+@pytest.mark.parametrize("kind", [Name.ICCBased, Name.Indexed, Name.Separation])
+@pytest.mark.parametrize("fields", [{"quality": "low"}, {"quality": "lossless"}, {"grayscale": True}])
+def test_a_picture_that_is_not_built_as_it_has_to_be_keeps_no_other(done, sample, tmp_path, kind, wrong, fields):
+    source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    with pikepdf.open(sample("scan-colour.pdf")) as pdf:
+        image = pdf.make_stream(bytes(3 * 64 * 64), Subtype=Name.Image, Width=64, Height=64, BitsPerComponent=8)
+        image.ColorSpace = Array([kind, wrong])
+        pdf.pages[0].obj.Resources.XObject["/Other"] = image
+        pdf.save(source)
+    metadata = done("pdf_compress", input=source, output=output, **fields).metadata
+    assert metadata["images"]["found"] == 2
+    assert "skipped" not in metadata or fields == {"quality": "lossless"}
+    assert "not built" not in metadata.get("skipped", "")
+
+
 def test_fonts_that_cannot_be_understood_keep_nothing_else(done, sample, tmp_path):
     source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
     with pikepdf.open(sample("composite-font.pdf")) as pdf:
