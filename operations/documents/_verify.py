@@ -189,6 +189,8 @@ def _text(page: Any) -> _Text:
 
 def _render(page: Any, dpi: int) -> "pyvips.Image":
     width, height = page.get_size()
+    if not (min(width, height) > 0.0 and max(width, height) < math.inf):
+        return vips().Image.black(1, 1, bands=3)  # there is nothing to be seen of it
     scale = min(_SIDE / max(width, height, 1.0), dpi / 72)
     with closing(page.render(scale=scale, may_draw_forms=True, prefer_bgrx=True)) as bitmap:
         across = bitmap.stride // bitmap.n_channels

@@ -163,6 +163,23 @@ def test_what_readers_show_otherwise_once_it_is_packed_stays(done, tmp_path, qua
     assert same(source, output), metadata
 
 
+@pytest.mark.parametrize("quality", ["lossless", "low"])
+@pytest.mark.parametrize("key", ["/MediaBox", "/CropBox"])
+@pytest.mark.parametrize(
+    "box", [[65536, 0, 612, 792], [0, 0, 0, 0], [0, 0, 10**9, 1], [5, 5, 5, 9], [-(10**9), 0, 10**9, 9]]
+)
+def test_pages_of_no_or_any_size_are_pages(done, sample, tmp_path, box, key, quality):
+    source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    with pikepdf.open(sample("report.pdf")) as pdf:
+        pdf.pages[1].obj.CropBox = Array([0, 0, 612, 792])
+        pdf.pages[1].obj[key] = Array(box)
+        pdf.save(source)
+    metadata = done("pdf_compress", input=source, output=output, quality=quality).metadata
+    assert metadata["pages"] == 3
+    with closing(pypdfium2.PdfDocument(source)) as before, closing(pypdfium2.PdfDocument(output)) as after:
+        assert [page.get_size() for page in before] == [page.get_size() for page in after]
+
+
 def with_lost_pages(path, sample, refer):
     """Write a document of which two more pages are only led to."""
     with pikepdf.open(sample("report.pdf")) as pdf, pikepdf.open(sample("composite-font.pdf")) as other:
