@@ -22,7 +22,7 @@ from mediamill.operations.documents import (
 )
 from mediamill.operations.documents._open import DocumentFacts, Source
 from mediamill.operations.documents._presets import BLENDED, EXACT, GREY
-from mediamill.operations.documents._save import save
+from mediamill.operations.documents._save import save, tight
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
 from mediamill.operations.documents._walk import malformed
 
@@ -246,6 +246,8 @@ def _least(source: Source, facts: DocumentFacts, settings: Settings, ctx: Contex
             else:
                 _streams.repack(pdf, set(), ctx.check)
             made = save(pdf, facts, linearize=settings.linearize, pack=not settings.remove_metadata)
+        if not settings.remove_metadata:
+            made = tight(made, facts, linearize=settings.linearize)
         reason = _same.difference(source.data, made, source.password, ctx.check)
     except malformed() as error:
         reason = f"it cannot be written anew: {error}"
@@ -258,8 +260,11 @@ def _attempt(
     source: Source, facts: DocumentFacts, settings: Settings, packed: _streams.Packed, ctx: Context
 ) -> _Attempt:
     attempt = _worked(source, facts, settings, packed, ctx)
+    if attempt.verdict.reason:
+        return attempt
+    attempt = replace(attempt, data=tight(attempt.data, facts, linearize=settings.linearize))
     made, done = attempt.data, attempt.done
-    if attempt.verdict.reason or (len(made) >= len(source.file) and not settings.has_to_change(done.greyed)):
+    if len(made) >= len(source.file) and not settings.has_to_change(done.greyed):
         return attempt
     ctx.progress(90, "comparing")
     verdict = compare(

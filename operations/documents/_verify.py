@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from mediamill.operations.documents._colours import WEIGHTS
-from mediamill.operations.documents._cost import Costs
+from mediamill.operations.documents._cost import Costs, are_notes_heavy
 from mediamill.operations.documents._likeness import Likeness, luma_of
 from mediamill.operations.documents._open import open_pdf
 from mediamill.operations.images._vips import vips
@@ -136,6 +136,8 @@ def _looked_into(
         if len(pdf.pages) != pages:
             return f"it has {pages} pages instead of {len(pdf.pages)}"
         numbers, costs = _numbers(pages, mode, changed, always) if mode != "off" else [], Costs()
+        if numbers and are_notes_heavy(pdf):
+            return "its metadata ask too much of whoever reads them"
         for number in numbers:
             check()
             if costs.too_much(pdf.pages[number]):
