@@ -126,6 +126,8 @@ _AC3_SYNC = b"\x0b\x77"
 _SVG = re.compile(rb"<svg[\s>]")
 _JSON = re.compile(rb'[{\[]\s*["{}\[\]\d]')
 _GZIP = b"\x1f\x8b\x08"
+_PDF, _PDF_END = re.compile(rb"%PDF-[12]\.\d"), 2048
+"""Readers look for its header within a kilobyte; many find it behind more, such as a mail's or a server's headers."""
 
 
 def sniff(data: bytes) -> Kind:
@@ -224,7 +226,7 @@ def _ac3(head: bytes) -> str | None:
 
 
 def _stream(data: bytes) -> str | None:
-    if b"%PDF-" in data[:1024]:
+    if b"%PDF-" in data[:1024] or (_PDF.search(data[:HEAD_BYTES]) and b"startxref" in data[-_PDF_END:]):
         return "pdf"
     if data.startswith(_GZIP):
         return "svgz" if _is_svgz(data[: 64 * 1024]) else "gzip"

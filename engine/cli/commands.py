@@ -74,6 +74,8 @@ def complain(error: MediaError, about: str = "") -> int:
         sys.stderr.write(f"  expected: {error.expected}\n")
     is_setting = str(error.field).startswith(PREFIX) or error.field in Settings.__struct_fields__
     hint = "`mediamill doctor` prints the settings in force." if is_setting else row.way_out
+    if error.code == "output_exists" and error.expected:  # to replace what is there is no way out
+        hint = f"Choose {error.expected}."
     sys.stderr.write(f"  {hint}\n")
     return row.exit_status
 

@@ -1,6 +1,7 @@
 """The course of making a document smaller: change, save, prove; and step back where the proof fails."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
@@ -18,7 +19,8 @@ from mediamill.operations.documents import (
 )
 from mediamill.operations.documents._greyed import BLENDED, Greyed
 from mediamill.operations.documents._open import DocumentFacts, Source
-from mediamill.operations.documents._save import save
+from mediamill.operations.documents._presets import EXACT, GREY, WITH_BLENDS
+from mediamill.operations.documents._save import save, tight
 from mediamill.operations.documents._verify import Mode, Tolerance, Verdict, compare
 from mediamill.operations.documents._walk import malformed
 
@@ -31,36 +33,8 @@ BASE_MEMORY = 120 << 20
 COPIES = 5
 """How many times a file is in memory: read, opened, changed, saved, and opened again to be looked at."""
 
-EXACT = Tolerance()
-
-GREY = Tolerance(0.94, 12.0, 12.0)
-"""How far greys may be from those of the colours they stand for, where nothing else may be lost."""
-
-_WITH_BLENDS = 48.0
-"""How far a block and a patch may be where greys are blended instead of colours, which is said."""
-
-
-class Preset(Struct, frozen=True):
-    """What pictures become.
-
-    Attributes:
-        dpi: Their resolution on the page; those of less stay as they are.
-        quality: The plain JPEG's they are no less like the original than, 1..100.
-        tolerance: How far pages may then differ.
-        spared: How many times that resolution they may keep where less would show.
-    """
-
-    dpi: int
-    quality: int
-    tolerance: Tolerance
-    spared: float = 1.0
-
-
-PRESETS = {
-    "low": Preset(72, 52, Tolerance(0.75, 64.0, 24.0, 72)),
-    "medium": Preset(150, 56, Tolerance(0.85, 32.0, 12.0, 100), 1.5),
-    "high": Preset(220, 82, Tolerance(0.92, 28.0, 10.0)),
-}
+_IN_PARTS = "parts of it are encrypted otherwise than others, or not at all, which cannot be kept"
+_BECOMES_AES = "AES in place of RC4, with the same key: RC4 that leaves metadata out cannot be written"
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -115,18 +89,35 @@ class _Changes(Struct, frozen=True):
         contents: What became of its content streams.
         fonts: The bytes its fonts lost.
         greyed: What was made grey, and what kept its colours.
+        emptied: Pages that no reader comes to, which lost what they show.
     """
 
     images: "_images.Report" = field(default_factory=_images.Report)
     contents: "_contents.Rewritten" = field(default_factory=_contents.Rewritten)
     fonts: int = 0
     greyed: Greyed = field(default_factory=Greyed)
+    emptied: int = 0
 
 
 class _Attempt(Struct, frozen=True):
     data: bytes
     verdict: Verdict
     done: _Changes = field(default_factory=_Changes)
+    stuck: str | None = None
+    """What has to be kept, because it cannot be worked on."""
+
+
+class _Stuck(Exception):
+    """A kind of part of a document is not built as it has to be."""
+
+
+@contextmanager
+def _work_on(part: str) -> Iterator[None]:
+    """Say by which part nothing came of it, if so."""
+    try:
+        yield
+    except malformed() as error:
+        raise _Stuck(part) from error
 
 
 def compress(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> Made:
@@ -142,7 +133,9 @@ def compress(source: Source, facts: DocumentFacts, settings: Settings, ctx: Cont
         A file that is smaller, or the very bytes that came in and the reason; a file that had to change (without
         metadata, or laid out anew) may be larger.
     """
-    data, pictures = source.data, _images.count(source.pdf)
+    data, pictures = source.file, _images.count(source.pdf)
+    if facts.in_parts:
+        return _untouched(data, facts, pictures, _IN_PARTS)
     if facts.signed and not settings.break_signatures:
         return _untouched(data, facts, pictures, facts.signed)
     if facts.repaired:  # by one reader in its way: whether others see the same is not to be taken for granted
@@ -184,10 +177,20 @@ def _given_up(
     attempt: _Attempt, source: Source, facts: DocumentFacts, settings: Settings, pictures: int, ctx: Context
 ) -> Made:
     """Return a file that could not be proven the same as it was, but for its packing, or metadata that are to go."""
-    data, reason = source.data, attempt.verdict.reason
+    data, reason = source.file, attempt.verdict.reason
     still_there = "; its metadata are still there" if settings.remove_metadata else ""
     if not facts.repaired and (settings.remove_metadata or (attempt.data and not settings.grayscale)):
         least = _least(source, facts, settings, ctx)
+        if attempt.verdict.seen and not least.verdict.reason:  # it may be the packing that readers take amiss
+            verdict = compare(
+                source.data,
+                least.data,
+                password=source.password,
+                mode=settings.verify,
+                tolerance=EXACT,
+                check=ctx.check,
+            )
+            least = replace(least, verdict=verdict)
         if not least.verdict.reason and (settings.remove_metadata or len(least.data) < len(data)):
             lost = {**_lost(facts), "only_metadata_removed": reason}
             said = lost if settings.remove_metadata else {"only_packed": reason}
@@ -218,7 +221,7 @@ def _is_in_vain(what: tuple[str, ...], attempt: _Attempt, kept: dict[str, str]) 
     """Return whether nothing is to be expected of keeping that: no file was made at all, or it is what it was."""
     done = attempt.done
     if not attempt.data:
-        return what != ("pictures_kept",)
+        return attempt.stuck not in what if attempt.stuck else what != ("pictures_kept",)
     if what == ("numbers_kept",):
         return bool(done.images.coded) or "rounded" not in done.contents.pages  # pictures are the likelier cause
     fonts = "fonts_kept" in what and not done.fonts and "fonts_kept" not in kept
@@ -243,6 +246,8 @@ def _least(source: Source, facts: DocumentFacts, settings: Settings, ctx: Contex
             else:
                 _streams.repack(pdf, set(), ctx.check)
             made = save(pdf, facts, linearize=settings.linearize, pack=not settings.remove_metadata)
+        if not settings.remove_metadata:
+            made = tight(made, facts, linearize=settings.linearize)
         reason = _same.difference(source.data, made, source.password, ctx.check)
     except malformed() as error:
         reason = f"it cannot be written anew: {error}"
@@ -254,14 +259,16 @@ def _least(source: Source, facts: DocumentFacts, settings: Settings, ctx: Contex
 def _attempt(
     source: Source, facts: DocumentFacts, settings: Settings, packed: _streams.Packed, ctx: Context
 ) -> _Attempt:
-    data = source.data
     attempt = _worked(source, facts, settings, packed, ctx)
+    if attempt.verdict.reason:
+        return attempt
+    attempt = replace(attempt, data=tight(attempt.data, facts, linearize=settings.linearize))
     made, done = attempt.data, attempt.done
-    if attempt.verdict.reason or (len(made) >= len(data) and not settings.has_to_change(done.greyed)):
+    if len(made) >= len(source.file) and not settings.has_to_change(done.greyed):
         return attempt
     ctx.progress(90, "comparing")
     verdict = compare(
-        data,
+        source.data,
         made,
         password=source.password,
         mode=settings.verify,
@@ -283,6 +290,8 @@ def _worked(
     with source.taken() as pdf:
         try:
             done = _changed(pdf, facts, settings, packed, ctx)
+        except _Stuck as stuck:
+            return _Attempt(b"", Verdict(f"it is not built as a PDF has to be: {stuck.__cause__}"), stuck=str(stuck))
         except malformed() as error:
             return _Attempt(b"", Verdict(f"it is not built as a PDF has to be: {error}"))
         ctx.progress(85, "writing")
@@ -294,7 +303,7 @@ def _worked(
 
 
 def _with_blends(tolerance: Tolerance) -> Tolerance:
-    return replace(tolerance, block=max(tolerance.block, _WITH_BLENDS), patch=max(tolerance.patch, _WITH_BLENDS))
+    return replace(tolerance, block=max(tolerance.block, WITH_BLENDS), patch=max(tolerance.patch, WITH_BLENDS))
 
 
 def _changed(
@@ -302,6 +311,7 @@ def _changed(
 ) -> _Changes:
     """Change a document, and say what was done."""
     gone = set[_dedupe.Key]()
+    emptied = 0 if facts.repaired else _pages.empty_lost(pdf, ctx.check)
     _streams.drop_private(pdf, gone)
     first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if settings.remove_metadata:
@@ -323,10 +333,12 @@ def _changed(
         spared=settings.spared,
     )
     images = _images.recompress(pdf, wish, gone, ctx)
-    fonts = _fonts.subset(pdf, ctx.check, archival=bool(facts.pdfa)) if settings.subset_fonts else 0
-    contents = _contents.Rewritten()
+    with _work_on("fonts_kept"):
+        fonts = _fonts.subset(pdf, ctx.check, archival=bool(facts.pdfa)) if settings.subset_fonts else 0
+    contents, rounded = _contents.Rewritten(), settings.lossy and settings.contents == "rounded"
     if settings.contents != "kept":
-        contents = _contents.rewrite(pdf, gone, ctx.check, rounded=settings.lossy and settings.contents == "rounded")
+        with _work_on("contents_kept"):
+            contents = _contents.rewrite(pdf, gone, ctx.check, rounded=rounded)
     _streams.repack(pdf, gone | contents.packed, ctx.check, images.packed, packed)
     more_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     if not settings.linearize:  # where pages are found by their hints, readers don't look for what they inherit
@@ -335,7 +347,7 @@ def _changed(
     images.found += first_copies
     images.coded |= greyed.pictures
     images.saved += greyed.saved
-    return _Changes(images, contents, fonts, greyed)
+    return _Changes(images, contents, fonts, greyed, emptied)
 
 
 def _knows_wavelets(facts: DocumentFacts) -> bool:
@@ -369,6 +381,10 @@ def _metadata_of(facts: DocumentFacts, data: bytes, made: bytes, done: _Changes)
         "output_bytes": len(made),
         "compression_ratio": round(len(data) / len(made), 3),
     }
+    if facts.becomes_aes and made is not data:
+        found["encryption_changed"] = _BECOMES_AES
+    if done.emptied:
+        found["unreachable_pages"] = done.emptied
     if facts.pdfa:
         found["pdfa"] = facts.pdfa
     if images.kept_resolution:

@@ -35,6 +35,9 @@ _MAX_BYTES = 64 << 20
 _MAX_PART = 64 << 20
 """Of a font, profile or table, decoded: readers hold them in memory, some of them several times."""
 
+_MAX_NOTES = 16 << 20
+"""Of a document's metadata: as a tree in memory they take eight times as much."""
+
 _PAINTED = re.compile(rb"/([^\s/<>\[\](){}%]+)\s+(?:[-+.\d]+\s+)?(Do|scn|SCN|gs|sh|cs|CS|Tf)\b")
 _KINDS = {
     b"Do": "/XObject", b"gs": "/ExtGState", b"sh": "/Shading", b"cs": "/ColorSpace", b"CS": "/ColorSpace",
@@ -51,6 +54,14 @@ _MOST_PARTS = 4096
 
 _WAVELET = 16
 """What a pixel of JPEG 2000 counts for: all of a picture's are decoded at once, to 32 bits a component."""
+
+
+def are_notes_heavy(pdf: "pikepdf.Pdf") -> bool:
+    """Return whether a document's metadata are more than a reader may be given: some parse them when they open it."""
+    import pikepdf
+
+    packet = pdf.Root.get("/Metadata")
+    return isinstance(packet, pikepdf.Stream) and _filters.exceeds(packet, _MAX_NOTES)
 
 
 class _Content(Struct):

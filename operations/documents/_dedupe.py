@@ -108,7 +108,11 @@ def _written(stream: Any) -> bytes:
     text: bytes = stream.stream_dict.unparse(resolved=True)
     if text.count(b"/Length") == 1:
         return b"stream " + _LENGTH.sub(b"", text)
-    entries = [str(key).encode() + b" " + written(value) for key, value in stream.items() if key != "/Length"]
+    entries = [
+        str(key).encode(errors="surrogateescape") + b" " + written(value)
+        for key, value in stream.items()
+        if key != "/Length"
+    ]
     return b"entries " + b" ".join(entries)
 
 

@@ -40,10 +40,18 @@ def chain(stream: "pikepdf.Object") -> list[tuple[str, dict[str, Any]]]:
     if filters is None:
         return []
     found = _listed(stream.get("/DecodeParms") if "/DecodeParms" in stream else stream.get("/DP"))
+    names = map(_called, _listed(filters))
     return [
-        (_SHORT.get(str(name), str(name)), _plain(found[index] if index < len(found) else None))
-        for index, name in enumerate(_listed(filters))
+        (_SHORT.get(name, name), _plain(found[index] if index < len(found) else None))
+        for index, name in enumerate(names)
     ]
+
+
+def _called(name: Any) -> str:
+    """Return a filter's name, as it is written where it is not one in UTF-8."""
+    import pikepdf
+
+    return name.unparse().decode("latin-1") if isinstance(name, pikepdf.Name) else str(name)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -72,19 +72,33 @@ def _programs(pdf: "pikepdf.Pdf") -> list[list[Any]]:
             continue
         if font.get("/Subtype") in (pikepdf.Name.CIDFontType2, pikepdf.Name.CIDFontType0):
             continue
-        descriptor = _descriptor(font)
-        if descriptor is not None and ("/FontFile2" in descriptor or "/FontFile3" in descriptor):
-            found.setdefault(_program(font).objgen, []).append(font)
+        program = _program(font) if _descriptor(font) is not None else None
+        if isinstance(program, pikepdf.Stream):
+            found.setdefault(program.objgen, []).append(font)
     return list(found.values())
 
 
 def _descriptor(font: Any) -> Any:
-    return (font.DescendantFonts[0] if "/DescendantFonts" in font else font).get("/FontDescriptor")
+    """Return what describes a font's program, None where nothing does."""
+    import pikepdf
+
+    holder = _inner(font) if "/DescendantFonts" in font else font
+    found = holder.get("/FontDescriptor") if holder is not None else None
+    return found if isinstance(found, pikepdf.Dictionary) else None
+
+
+def _inner(font: Any) -> Any:
+    """Return the font that a composite one is made of, None where there is none."""
+    import pikepdf
+
+    inner = font.get("/DescendantFonts")
+    found = inner[0] if isinstance(inner, pikepdf.Array) and len(inner) else None
+    return found if isinstance(found, pikepdf.Dictionary) else None
 
 
 def _program(font: Any) -> Any:
     descriptor = _descriptor(font)
-    return descriptor.FontFile2 if "/FontFile2" in descriptor else descriptor.FontFile3
+    return descriptor.FontFile2 if "/FontFile2" in descriptor else descriptor.get("/FontFile3")
 
 
 def _smaller(fonts: list[Any], uses: Uses | None, *, archival: bool) -> int:
@@ -168,7 +182,7 @@ def _is_plain(font: Any) -> bool:
     kind = str(font.get("/Subtype")), "" if compact is None else str(compact.get("/Subtype"))
     if "/DescendantFonts" not in font:
         return kind in (("/Type1", "/Type1C"), ("/TrueType", ""))
-    inner = font.DescendantFonts[0]
+    inner = _inner(font)
     if not _is_numbered(font):
         return False
     if compact is None:
@@ -181,7 +195,7 @@ def _glyphs(font: Any, used: set[int]) -> set[int]:
     """Return the numbers of glyphs that codes stand for in a composite font which maps them; else the codes."""
     import pikepdf
 
-    mapped = font.DescendantFonts[0].get("/CIDToGIDMap") if "/DescendantFonts" in font else None
+    mapped = _inner(font).get("/CIDToGIDMap") if "/DescendantFonts" in font else None
     if not isinstance(mapped, pikepdf.Stream):
         return used
     data = _filters.decoded(mapped, 2 * _CODES)
@@ -196,8 +210,8 @@ def _pack_maps(pdf: "pikepdf.Pdf", kept: set[Key], uses: Uses) -> int:
 
     found = dict[Key, list[Any]]()
     for font in pdf.objects:
-        if isinstance(font, pikepdf.Dictionary) and "/DescendantFonts" in font:
-            mapped = font.DescendantFonts[0].get("/CIDToGIDMap")
+        if isinstance(font, pikepdf.Dictionary) and "/DescendantFonts" in font and _inner(font) is not None:
+            mapped = _inner(font).get("/CIDToGIDMap")
             if isinstance(mapped, pikepdf.Stream):
                 found.setdefault(mapped.objgen, []).append(font)
     saved = 0
@@ -210,7 +224,7 @@ def _pack_maps(pdf: "pikepdf.Pdf", kept: set[Key], uses: Uses) -> int:
 def _pack_map(fonts: list[Any], used: set[int]) -> int:
     import pikepdf
 
-    mapped = fonts[0].DescendantFonts[0].CIDToGIDMap
+    mapped = _inner(fonts[0]).CIDToGIDMap
     data = _filters.decoded(mapped, 2 * _CODES)
     if data is None or not used:
         return 0
@@ -218,7 +232,7 @@ def _pack_map(fonts: list[Any], used: set[int]) -> int:
     before = len(mapped.read_raw_bytes())
     if all(int.from_bytes(number, "big") == code for code, number in numbers.items()):
         for font in fonts:
-            font.DescendantFonts[0].CIDToGIDMap = pikepdf.Name.Identity
+            _inner(font).CIDToGIDMap = pikepdf.Name.Identity
         return before
     packed = _filters.deflate(b"".join(numbers.get(code, bytes(2)) for code in range(max(used) + 1)))
     if len(packed) >= before:

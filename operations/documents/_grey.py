@@ -159,9 +159,10 @@ def _note(resources: Any, painted_by: dict[tuple[int, int], Any]) -> None:
     import pikepdf
 
     if isinstance(resources, pikepdf.Dictionary):
-        named: Any = resources.get("/XObject", {})
-        for form in named.values():
-            painted_by.setdefault(form.objgen, resources)
+        named = resources.get("/XObject")
+        for form in named.values() if isinstance(named, pikepdf.Dictionary) else ():
+            if isinstance(form, pikepdf.Stream):
+                painted_by.setdefault(form.objgen, resources)
 
 
 def _shading(pdf: "pikepdf.Pdf", holder: Any, colours: Colours, kept: Kept) -> bool:

@@ -14,7 +14,7 @@ from mediamill.operations.documents import _filters
 from mediamill.operations.documents._colours import COMPONENTS
 from mediamill.operations.documents._content import Unreadable
 from mediamill.operations.documents._streams import written_bytes
-from mediamill.operations.documents._walk import Walk
+from mediamill.operations.documents._walk import Walk, malformed
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -124,7 +124,10 @@ def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> 
     tied, masks = _tied(images), _masks(images)
 
     def read(image: Any) -> "Task | None":
-        return _task(image, wish, sizes.get(image.objgen), image.objgen in tied, masks, ctx.limits.max_pixels)
+        try:
+            return _task(image, wish, sizes.get(image.objgen), image.objgen in tied, masks, ctx.limits.max_pixels)
+        except malformed():
+            return None  # what is not built as a picture has to be stays as it is
 
     with ThreadPoolExecutor(ctx.threads) as pool:
         try:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mediamill.operations.contract import Blob, Context
-from mediamill.operations.documents import _filters
+from mediamill.operations.documents import _claims, _encryption, _filters
+from mediamill.operations.sniff import HEAD_BYTES
 from mediamill.protocol.errors import CorruptInput, LimitExceeded, PasswordRequired, UnsupportedFormat
 from mediamill.protocol.results import text
 
@@ -29,7 +30,6 @@ _ATOM, _KEY, _ARRAY, _DICTIONARY, _OBJECT, _REFERENCE, _PAGE = 100, 56, 235, 190
 """Bytes that parsed values take, as measured: a number, name or string; what a name takes more that is a key; arrays
 and dictionaries by themselves; an object, and a reference to one; a page besides."""
 
-MAX_XMP_BYTES = 1 << 22
 MAX_DECODED_BYTES = 512 << 20
 """Of one stream, wherever the parser itself decodes it."""
 
@@ -41,6 +41,7 @@ _ASKED_AT_MOST = 3
 _OTHER_HANDLER = "unsupported encryption filter"
 """What qpdf says of documents that no password opens."""
 
+_HEADER, _HEADER_WITHIN = b"%PDF-", 1024
 _SIGNATURE = b"/ByteRange"
 _FIELD_LEVELS = 64
 _APPEND_ONLY = 2
@@ -58,6 +59,8 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
         pages: How many it has.
         repaired: Whether it is damaged, so that what was read may not be all there is.
         encrypted: Whether it is.
+        in_parts: Whether parts of it are encrypted otherwise than others, which cannot be written.
+        becomes_aes: Whether it is encrypted by RC4, and can only be written with AES.
         signed: Why it must not be changed, None where it may.
         pdfa: Its level of PDF/A, such as `1b`, as its metadata claim it.
         pdfx: Whether it says that it is PDF/X, made for print.
@@ -70,6 +73,8 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
     pages: int
     repaired: bool
     encrypted: bool
+    in_parts: bool
+    becomes_aes: bool
     signed: str | None
     pdfa: str | None
     pdfx: bool
@@ -94,19 +99,25 @@ def open_asking(opened: Blob, password: str | None, ctx: Context) -> "Source":
         CorruptInput: It cannot be read.
         LimitExceeded: It has more objects than can be dealt with.
     """
-    memory = memory_bytes(opened.data)  # here alone: what is opened again has been looked at, or was made of it
+    data = _without_junk(opened.data)
+    memory = memory_bytes(data)  # here alone: what is opened again has been looked at, or was made of it
     ctx.reserve(memory)
     tried = password or ""
     for left in reversed(range(_ASKED_AT_MOST + 1)):
         try:
-            pdf, repaired = _opened(opened.data, tried)
+            pdf, repaired = _opened(data, tried)
             break
         except PasswordRequired:
             answer = ctx.ask(f"What is the password of {text(opened.name, 200)}?", "password") if left else None
             if not isinstance(answer, str):
                 raise
             tried = answer
-    return Source(opened.data, tried, pdf, repaired=repaired, memory_bytes=memory)
+    return Source(opened.data, data, tried, pdf, repaired=repaired, memory_bytes=memory)
+
+
+def _without_junk(data: bytes) -> bytes:
+    """Return a file from where its PDF begins, if that is not within the first kilobyte, where all readers look."""
+    return data if _HEADER in data[:_HEADER_WITHIN] else data[max(0, data.find(_HEADER, 0, HEAD_BYTES)) :]
 
 
 def open_pdf(data: bytes, password: str = "") -> "pikepdf.Pdf":
@@ -129,14 +140,17 @@ class Source:
     """A document's file, opened to be looked at, and again each time it is worked on: it is in memory once.
 
     Attributes:
-        data: The file.
+        file: What came in.
+        data: The document in it.
         password: Opens it, empty where it needs none.
         repaired: Whether it had to be repaired to be opened.
         memory_bytes: What its objects take.
     """
 
-    def __init__(self, data: bytes, password: str, pdf: "pikepdf.Pdf", *, repaired: bool, memory_bytes: int) -> None:
-        self.data, self.password = data, password
+    def __init__(
+        self, file: bytes, data: bytes, password: str, pdf: "pikepdf.Pdf", *, repaired: bool, memory_bytes: int
+    ) -> None:
+        self.file, self.data, self.password = file, data, password
         self.repaired, self.memory_bytes = repaired, memory_bytes
         self._pdf: pikepdf.Pdf | None = pdf
 
@@ -296,14 +310,16 @@ def look(source: Source) -> DocumentFacts:
     root = pdf.Root
     form: Any = root.get("/AcroForm")
     notes: Any = pdf.trailer.get("/Info")
-    packet = _packet(root.get("/Metadata"))
-    claims = _claims(packet, notes)
+    packet = _claims.packet(root.get("/Metadata"))
+    claims = _claims.standards(packet, notes)
     return DocumentFacts(
         pages=len(pdf.pages),
         repaired=repaired,
         encrypted=pdf.is_encrypted,
+        in_parts=_encryption.is_partial(pdf),
+        becomes_aes=pdf.is_encrypted and _encryption.becomes_aes(pdf),
         signed=_signed(pdf, data),
-        pdfa=_pdfa(packet),
+        pdfa=_claims.pdfa(packet),
         pdfx=any(claim.startswith("PDF/X") for claim in claims),
         claims=claims,
         xfa=_is_dictionary(form) and "/XFA" in form,
@@ -354,33 +370,3 @@ def _signature_fields(fields: Any, inherited: Any, seen: set[tuple[int, int]], l
         if kind == pikepdf.Name.Sig and ("/FT" in field or "/V" in field):
             yield "/V" in field
         yield from _signature_fields(field.get("/Kids"), kind, seen, level + 1)
-
-
-def _packet(metadata: Any) -> bytes:
-    """Return an XMP packet, empty where there is none that can be read."""
-    import pikepdf
-
-    return (_filters.decoded(metadata, MAX_XMP_BYTES) or b"") if isinstance(metadata, pikepdf.Stream) else b""
-
-
-def _said(packet: bytes, name: str, value: str) -> str | None:
-    """Return what an XMP packet says under a name, as an attribute or as an element."""
-    found = re.search(rf"{name}(?:\s*=\s*[\"']|(?:\s[^<>]*)?>)\s*({value})".encode(), packet)
-    return found[1].decode("latin-1") if found else None
-
-
-def _pdfa(packet: bytes) -> str | None:
-    """Return the level of PDF/A that XMP metadata claim."""
-    part, level = _said(packet, "pdfaid:part", r"\d"), _said(packet, "pdfaid:conformance", "[A-Za-z]")
-    return (part + (level or "")).lower() if part else None
-
-
-def _claims(packet: bytes, notes: Any) -> tuple[str, ...]:
-    """Return the standards besides PDF/A that a document says it conforms to."""
-    printed = _said(packet, "(?:pdfxid|pdfx):GTS_PDFXVersion", "PDF/X[\\w:.-]{0,40}")
-    if _is_dictionary(notes) and "/GTS_PDFXVersion" in notes:
-        printed = text(str(notes["/GTS_PDFXVersion"]), 40)
-        printed = printed if printed.startswith("PDF/X") else "PDF/X"
-    accessible = _said(packet, "pdfuaid:part", r"\d")
-    varying = _said(packet, "pdfvtid:GTS_PDFVTVersion", "PDF/VT[\\w:.-]{0,40}")
-    return tuple(claim for claim in (printed, f"PDF/UA-{accessible}" if accessible else None, varying) if claim)

@@ -1,5 +1,6 @@
-"""What all pages have in common, said once."""
+"""What all pages have in common, said once, and what nobody sees of pages that are not in the document's tree."""
 
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,70 @@ _BOXES = ("/MediaBox", "/CropBox")
 _LEVELS = 64
 _MANY = 5
 """Pages from which on it pays; fewer only where their box is an object of its own."""
+
+
+_SHOWN = ("/Contents", "/Resources", "/Annots", "/Thumb", "/Group")
+_HOME = ("/P", "/Pg")
+"""Where annotations and structure elements say which page they are on."""
+
+
+def empty_lost(pdf: "pikepdf.Pdf", check: Callable[[], None]) -> int:
+    """Take what they show from pages that are not in the tree of pages: no reader comes to see it.
+
+    Links that lead to such pages go on to do so. Where anything else refers to one, as to those from which scripts
+    make new pages, all stay as they are.
+
+    Args:
+        pdf: The document, changed in place.
+        check: Called between objects; raises where the job is to stop.
+
+    Returns:
+        How many there are.
+    """
+    import pikepdf
+
+    seen = {page.obj.objgen for page in pdf.pages}
+    pages = (one for one in pdf.objects if isinstance(one, pikepdf.Dictionary) and one.get("/Type") == "/Page")
+    lost = {page.objgen: page for page in pages if page.objgen not in seen}
+    if not lost or any(not _leads(*where) for where in _references(pdf, lost, check)):
+        return 0
+    for page in lost.values():
+        for key in _SHOWN:
+            if key in page:
+                del page[key]
+    return len(lost)
+
+
+def _references(
+    pdf: "pikepdf.Pdf", wanted: Collection[tuple[int, int]], check: Callable[[], None]
+) -> Iterator[tuple[Any, Any, str]]:
+    """Yield what refers to some objects: the dictionary or array, the place in it, and the key it stands under."""
+    import pikepdf
+
+    for thing in pdf.objects:
+        check()
+        left: list[tuple[Any, str]] = [(thing, "")]
+        while left:
+            holder, under = left.pop()
+            if not isinstance(holder, (pikepdf.Array, pikepdf.Dictionary, pikepdf.Stream)):
+                continue
+            pairs: Any = enumerate(holder) if isinstance(holder, pikepdf.Array) else holder.items()
+            for place, value in pairs:
+                if not isinstance(value, pikepdf.Object):
+                    continue
+                if not value.is_indirect:
+                    left.append((value, place if isinstance(place, str) else under))
+                elif value.objgen in wanted:
+                    yield holder, place, under
+
+
+def _leads(holder: Any, place: Any, under: str) -> bool:
+    """Return whether a reference to a page is a destination, the home of what stands on it, or the tree it is from."""
+    import pikepdf
+
+    if not isinstance(holder, pikepdf.Array):
+        return place in _HOME
+    return under == "/Kids" or (place == 0 and len(holder) > 1 and isinstance(holder[1], pikepdf.Name))
 
 
 def share_boxes(pdf: "pikepdf.Pdf") -> None:

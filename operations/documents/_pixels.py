@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _dedupe, _filters, _photo
 from mediamill.operations.documents._colours import COMPONENTS
+from mediamill.operations.documents._walk import malformed
 from mediamill.operations.images._vips import vips
 
 if TYPE_CHECKING:
@@ -51,22 +52,31 @@ def simplify(pdf: "pikepdf.Pdf", gone: set[Key], max_pixels: int, check: Callabl
     Returns:
         How many pictures were found to be copies.
     """
+    import pikepdf
+
     pictures = [one for one in pdf.objects if _is_picture(one, max_pixels) and one.objgen not in gone]
-    masks = {one.SMask.objgen for one in pictures if "/SMask" in one}
+    masks = {one.SMask.objgen for one in pictures if isinstance(one.get("/SMask"), pikepdf.Stream)}
     alike = defaultdict[bytes, list[Any]](list)
     for picture in pictures:
         check()
-        mask = picture.get("/SMask")
-        if not exactly and mask is not None and _is_opaque(mask):
-            del picture.SMask
-        if picture.objgen not in masks:
-            _make_tiny(picture)
+        try:
+            _simplify(picture, exactly=exactly, is_mask=picture.objgen in masks)
+        except malformed():
+            continue  # what is not built as a picture has to be stays as it is
         alike[_described(picture)].append(picture)
     same: dict[Key, Any] = {}
     for group in alike.values():
         same.update(_equal(group, check) if len(group) > 1 else {})
     _dedupe.merge(pdf, same, gone, check)
     return len(same)
+
+
+def _simplify(picture: Any, *, exactly: bool, is_mask: bool) -> None:
+    mask = picture.get("/SMask")
+    if not exactly and mask is not None and _is_opaque(mask):
+        del picture.SMask
+    if not is_mask:
+        _make_tiny(picture)
 
 
 def _is_picture(thing: Any, max_pixels: int) -> bool:

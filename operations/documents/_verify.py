@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from mediamill.operations.documents._colours import WEIGHTS
-from mediamill.operations.documents._cost import Costs
+from mediamill.operations.documents._cost import Costs, are_notes_heavy
 from mediamill.operations.documents._likeness import Likeness, luma_of
 from mediamill.operations.documents._open import open_pdf
 from mediamill.operations.images._vips import vips
@@ -60,11 +60,13 @@ class Verdict(Struct, frozen=True):
         reason: What differs too much, None where nothing does.
         pages: How many pages were rendered.
         similarity: The least structural similarity of a page; 1 where all are identical.
+        seen: Whether pages were looked at and read, and are not the same.
     """
 
     reason: str | None
     pages: int = 0
     similarity: float = 1.0
+    seen: bool = False
 
 
 def compare(
@@ -132,6 +134,8 @@ def _looked_into(
         if len(pdf.pages) != pages:
             return f"it has {pages} pages instead of {len(pdf.pages)}"
         numbers, costs = _numbers(pages, mode, changed, always) if mode != "off" else [], Costs()
+        if numbers and are_notes_heavy(pdf):
+            return "its metadata ask too much of whoever reads them"
         for number in numbers:
             check()
             if costs.too_much(pdf.pages[number]):
@@ -155,12 +159,12 @@ def _compare_pages(
         check()
         with closing(one[number]) as left, closing(other[number]) as right:
             if _text(left) != _text(right):
-                return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst)
+                return Verdict(f"the text of page {number + 1} is not the same", index + 1, worst, seen=True)
             rendered, made = _render(left, tolerance.dpi), _render(right, tolerance.dpi)
         found = Difference() if rendered == made else _difference(rendered, made, grey=grey)
         worst = min(worst, found.similarity)
         if found.exceeds(tolerance):
-            return Verdict(f"page {number + 1} does not look the same ({found.told})", index + 1, worst)
+            return Verdict(f"page {number + 1} does not look the same ({found.told})", index + 1, worst, seen=True)
     return Verdict(None, len(numbers), worst)
 
 
@@ -195,8 +199,14 @@ class _Rendered(Struct, frozen=True):
     data: bytes
 
 
+_NOTHING = _Rendered(1, 1, 3, 3, bytes(3))
+"""Of a page without a size."""
+
+
 def _render(page: Any, dpi: int) -> _Rendered:
     width, height = page.get_size()
+    if not (min(width, height) > 0.0 and max(width, height) < math.inf):
+        return _NOTHING
     scale = min(_SIDE / max(width, height, 1.0), dpi / 72)
     with closing(page.render(scale=scale, may_draw_forms=True, prefer_bgrx=True)) as bitmap:
         return _Rendered(bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels, bytes(bitmap.buffer))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from mediamill.operations.contract import Blob, Context, Lane, Metadata, Plan, Target
-from mediamill.operations.documents import _compress, _images
+from mediamill.operations.documents import _compress, _images, _presets
 from mediamill.operations.documents._open import look, open_asking
 from mediamill.operations.documents._verify import Mode
 from mediamill.protocol.errors import InvalidJob, UnsupportedFormat
@@ -43,7 +43,8 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
     Metadata: `pages`; `images`, how many were found, recompressed, downsampled and deduplicated; `saved`, bytes by
     pictures, fonts, contents and structure; `compression_ratio`; `verified`, with the least similarity of pages (1 is
     the same); where it applies `pdfa`, the level claimed; `resolution_kept` and `colours_kept`, what stayed and why;
-    `claims_removed`, standards no longer claimed; `only_packed` and `only_metadata_removed`, why nothing else was done.
+    `claims_removed`, standards no longer claimed; `encryption_changed`, how and why; `unreachable_pages`, how many
+    outside the tree of pages were emptied; `only_packed` and `only_metadata_removed`, why nothing else was done.
     """
 
     input: Annotated[Source, Meta(description="The document.")]
@@ -143,11 +144,11 @@ def _plan(params: Params, opened: Blob) -> Plan:
 
 
 def _settings(params: Params) -> _compress.Settings:
-    preset = _compress.PRESETS.get(params.quality)
+    preset = _presets.PRESETS.get(params.quality)
     return _compress.Settings(
         dpi=params.image_dpi or (preset.dpi if preset else 0),
         quality=params.image_quality or (preset.quality if preset else 0),
-        tolerance=preset.tolerance if preset else _compress.GREY if params.grayscale else _compress.EXACT,
+        tolerance=preset.tolerance if preset else _presets.GREY if params.grayscale else _presets.EXACT,
         lossy=preset is not None,
         grayscale=params.grayscale,
         linearize=params.linearize,

@@ -636,6 +636,14 @@ class TestTyped:
         assert "Traceback" not in done.stderr
         assert not [path for path in work.rglob("*") if path.suffix in (".copy", ".tmp")]
 
+    def test_to_replace_is_no_way_out_where_the_output_is_the_input(self, run: Run, work: Path) -> None:
+        done = run("copy", "a.txt", "--output", "a.txt", "--overwrite", "replace")
+        assert done.stderr.splitlines()[1:] == ["  Choose another path."]
+        (work / "b.copy").write_text("there")
+        done = run("copy", "a.txt", "--output", "b.copy", "--overwrite", "error")
+        assert "overwrite" in done.stderr.splitlines()[1]
+        (work / "b.copy").unlink()
+
     def test_one_failure_among_several_leaves_the_others(self, run: Run, work: Path) -> None:
         done = run("copy", "a.txt", "bad", "b.txt")
         assert done.returncode == 1

@@ -9,7 +9,7 @@ import pyvips
 from PIL import Image, ImageDraw
 
 from mediamill.operations.documents import _aim, _candidates, _photo, _verify
-from mediamill.operations.documents._compress import PRESETS
+from mediamill.operations.documents._presets import PRESETS
 
 SIDE = 640
 

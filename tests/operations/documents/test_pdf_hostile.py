@@ -311,3 +311,25 @@ def test_flate_is_held_up_to_its_limit_and_no_further():
 def test_flate_ends_where_it_ends(length, behind):
     data = (b"page " * (length // 5 + 1))[:length]
     assert _filters.inflate(zlib.compress(data) + behind, length) == data
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_metadata_that_take_a_reader_much_memory_are_not_given_to_one(done, tmp_path, monkeypatch, packed):
+    from mediamill.operations.documents import _verify
+
+    def fail(*_):
+        raise AssertionError
+
+    source, output = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page()
+        pdf.pages[0].obj.Contents = pdf.make_stream(b"0 0 20 20 re f " * 4000)
+        packet = b"<x>" + b"<rdf:li>of a subject</rdf:li>" * 600_000 + b"</x>"
+        data, how = (zlib.compress(packet), {"Filter": Name.FlateDecode}) if packed else (packet, {})
+        pdf.Root.Metadata = pdf.make_stream(data, Type=Name.Metadata, Subtype=Name.XML, **how)
+        pdf.save(source, compress_streams=False, fix_metadata_version=False)
+    monkeypatch.setattr(_verify, "_compare_pages", fail)
+    metadata = done("pdf_compress", input=source, output=output).metadata
+    assert "metadata ask too much" in metadata["only_packed"]
+    with pikepdf.open(output) as pdf:
+        assert pdf.Root.Metadata.read_bytes() == packet
