@@ -156,7 +156,8 @@ def compress(source: Source, facts: DocumentFacts, settings: Settings, ctx: Cont
         return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.done)
     metadata["verified"] = {"mode": settings.verify, "pages": attempt.verdict.pages}
-    metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
+    if attempt.verdict.pages:
+        metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
     if attempt.done.greyed.kept:
         metadata["colours_kept"] = dict(attempt.done.greyed.kept)
     metadata.update(kept)
@@ -307,7 +308,7 @@ def _changed(
     if settings.remove_metadata:
         _metadata.strip(pdf, facts, ctx.check)
     limit = ctx.limits.max_pixels
-    greyed = _grey.convert(pdf, facts, limit, ctx.check) if settings.grayscale else _grey.Greyed()
+    greyed = _grey.convert(pdf, facts, gone, limit, ctx.check) if settings.grayscale else _grey.Greyed()
     first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
     wish = _images.Wish(
         dpi=settings.dpi,

@@ -4,7 +4,7 @@ The grey of a colour is the luma of what a reader shows. What cannot be converte
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -48,12 +48,19 @@ class Greyed(Struct):
     saved: int = 0
 
 
-def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Callable[[], None]) -> Greyed:
+def convert(
+    pdf: "pikepdf.Pdf",
+    facts: DocumentFacts,
+    gone: Collection[tuple[int, int]],
+    max_pixels: int,
+    check: Callable[[], None],
+) -> Greyed:
     """Make a document grey.
 
     Args:
         pdf: The document, changed in place.
         facts: What it is.
+        gone: Objects nothing refers to any more.
         max_pixels: Of a picture, above which it keeps its colours.
         check: Called between objects; raises where the job is to stop.
     """
@@ -61,7 +68,7 @@ def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Ca
     kept = done.kept
     holders = [*dictionaries(pdf, check)]
     done.changed = _streams(pdf, holders, Content(pdf, colours, max_pixels), kept, check)
-    for image in [one for one in pdf.objects if _is_image(one)]:
+    for image in [one for one in pdf.objects if _is_image(one) and one.objgen not in gone]:
         check()
         try:
             _picture(pdf, image, colours, max_pixels, done)

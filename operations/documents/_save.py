@@ -33,6 +33,8 @@ def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False,
     import pikepdf
 
     pikepdf.settings.set_flate_compression_level(_BEST)
+    if "/Size" not in pdf.trailer:  # as in damaged files; qpdf sets the entry only where there is one
+        pdf.trailer["/Size"] = 0
     old = facts.pdfa is not None and facts.pdfa.startswith("1")
     modes = pikepdf.ObjectStreamMode
     target = io.BytesIO()

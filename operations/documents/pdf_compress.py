@@ -41,9 +41,10 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
     make a file larger.
 
     Metadata: `pages`; `images`, how many were found, recompressed, downsampled and deduplicated; `saved`, bytes by
-    pictures, fonts, contents and structure; `compression_ratio`; `verified`, with the least similarity of pages (1 is
-    the same); where it applies `pdfa`, the level claimed; `resolution_kept` and `colours_kept`, what stayed and why;
-    `claims_removed`, standards no longer claimed; `only_packed` and `only_metadata_removed`, why nothing else was done.
+    images, fonts, contents and structure; `input_bytes`, `output_bytes` and `compression_ratio`, the one divided by
+    the other; `verified`, the mode, how many pages were compared, and the least similarity of one (1: identical); where
+    it applies `pdfa`, the level claimed; `resolution_kept` and `colours_kept`, what stayed and why; `claims_removed`,
+    standards no longer claimed; `only_packed` and `only_metadata_removed`, why nothing else was done.
     """
 
     input: Annotated[Source, Meta(description="The document.")]
@@ -126,13 +127,15 @@ def run(params: Params, ctx: Context) -> Metadata:
     opened = ctx.read(params.input)
     what = _plan(params, opened)
     ctx.reserve(what.memory_bytes)
-    source = open_asking(opened, params.password, ctx)
-    pictures = _images.memory_bytes(source.pdf, ctx.limits, ctx.threads)
-    ctx.reserve(what.memory_bytes + source.memory_bytes + pictures)
-    made = _compress.compress(source, look(source), _settings(params), ctx)
+    found: Metadata = None
     for target in ctx.claim(what):
-        ctx.write(target, made.data)
-    return made.metadata
+        source = open_asking(opened, params.password, ctx)
+        pictures = _images.memory_bytes(source.pdf, ctx.limits, ctx.threads)
+        ctx.reserve(what.memory_bytes + source.memory_bytes + pictures)
+        made = _compress.compress(source, look(source), _settings(params), ctx)
+        found = made.metadata
+        ctx.write(target, made.data, pages=found["pages"])
+    return found
 
 
 def _plan(params: Params, opened: Blob) -> Plan:
