@@ -28,14 +28,14 @@ Preset = Literal["low", "medium", "high", "lossless"]
 class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_fields=True, omit_defaults=True):
     """A job that makes a PDF smaller.
 
-    Pictures are reduced to the resolution they are seen at and coded anew where that is smaller; fonts are cut to
-    what is shown; contents are spelled shorter, and but for `lossless` rounded to what can be seen; equal objects
-    become one; all is packed tighter. Text and where it stands, links, outlines, forms, attachments, tags, layers,
-    page labels, scripts, encryption and its permissions stay. Signed documents are returned as they are, with the
-    reason.
+    Pictures are reduced to the resolution asked for and coded anew where that is smaller; fonts are cut down to the
+    glyphs shown; page contents are written in fewer bytes and, except under `lossless`, the coordinates of drawings
+    rounded to what can be seen; equal objects become one; everything is packed more tightly. Text and its positions,
+    links, outlines, forms, attachments, tags, layers, page labels, scripts, encryption and its permissions stay. Signed
+    documents are returned as they are, with the reason.
 
-    The result is opened again, and pages of every kind of change are rendered and read before it is written. Where
-    one does not look or read the same, what may be the cause stays as it was: `numbers_kept`, `pictures_kept`,
+    Before the result is written it is opened again, and pages that show every kind of change are rendered and read.
+    Where a page does not look or read the same, the likely cause stays as it was: `numbers_kept`, `pictures_kept`,
     `fonts_kept` and `contents_kept` in the metadata give the reason. If nothing can be proven, or nothing gets
     smaller, the output is the input, and `skipped` says why. Only `linearize`, `remove_metadata` and `grayscale` may
     make a file larger.
@@ -147,10 +147,13 @@ def _plan(params: Params, opened: Blob) -> Plan:
 
 def _settings(params: Params) -> _compress.Settings:
     preset = _compress.PRESETS.get(params.quality)
+    dpi = params.image_dpi or (preset.dpi if preset else 0)
+    quality = params.image_quality or (preset.quality if preset else 0)
+    exact = _compress.GREY if params.grayscale else _compress.EXACT
     return _compress.Settings(
-        dpi=params.image_dpi or (preset.dpi if preset else 0),
-        quality=params.image_quality or (preset.quality if preset else 0),
-        tolerance=preset.tolerance if preset else _compress.GREY if params.grayscale else _compress.EXACT,
+        dpi=dpi,
+        quality=quality,
+        tolerance=_compress.tolerance_of(dpi, quality) if preset else exact,
         lossy=preset is not None,
         grayscale=params.grayscale,
         linearize=params.linearize,

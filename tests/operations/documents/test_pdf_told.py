@@ -5,7 +5,7 @@ import re
 import pikepdf
 import pytest
 
-from mediamill.operations.documents import _compress
+from mediamill.operations.documents import _candidates, _compress
 
 
 def test_pictures_made_grey_are_counted_once_and_dropped_ones_not_at_all(done, sample, tmp_path):
@@ -54,3 +54,33 @@ def test_a_document_that_does_not_say_its_size_becomes_smaller_all_the_same(done
     assert metadata["verified"]["pages"] == 3
     with pikepdf.open(output) as pdf:
         assert not pdf.get_warnings()
+
+
+@pytest.mark.parametrize("name", ["scan-colour.pdf", "scan-grey.pdf", "colours.pdf", "report.pdf"])
+@pytest.mark.parametrize(("dpi", "quality"), [(36, 1), (36, 56), (50, 20), (72, 5), (100, 1), (150, 10), (300, 35)])
+def test_a_low_resolution_or_quality_that_is_asked_for_is_given(done, sample, tmp_path, name, dpi, quality):
+    """What is allowed to differ goes by what is asked for, not by the preset it is asked in place of."""
+    fields = {"input": sample(name), "output": tmp_path / "a.pdf", "image_dpi": dpi, "image_quality": quality}
+    metadata = done("pdf_compress", **fields).metadata
+    assert not [key for key in metadata if key.endswith("_kept") or key in ("skipped", "only_packed")]
+    assert metadata["images"]["recompressed"] > 0
+    assert metadata["output_bytes"] < 0.5 * metadata["input_bytes"]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [lambda one: (255 - one).cast("uchar"), lambda one: one.flipver(), lambda one: (one / 3).cast("uchar")],
+    ids=["negative", "upside down", "dark"],
+)
+def test_pictures_that_come_out_wrong_are_not_let_through_at_any_quality(done, sample, tmp_path, monkeypatch, how):
+    whole = _candidates._jpeg
+    monkeypatch.setattr(_candidates, "_jpeg", lambda image, quality, space: whole(how(image), quality, space))
+    fields = {"input": sample("scan-colour.pdf"), "output": tmp_path / "a.pdf", "image_dpi": 36, "image_quality": 1}
+    assert "page 1 does not look the same" in done("pdf_compress", **fields).metadata["pictures_kept"]
+
+
+@pytest.mark.parametrize("quality", list(_compress.PRESETS))
+def test_presets_are_held_to_their_own_tolerance(quality):
+    preset = _compress.PRESETS[quality]
+    assert _compress.tolerance_of(preset.dpi, preset.quality) == preset.tolerance
+    assert _compress.tolerance_of(2400, 100) == _compress.PRESETS["high"].tolerance
