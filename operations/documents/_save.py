@@ -1,6 +1,7 @@
 """Documents as they go out: packed as tightly as the format allows, encrypted as they came."""
 
 import io
+import warnings
 from typing import TYPE_CHECKING, Literal
 
 from mediamill.operations.documents._write import tightened
@@ -38,16 +39,18 @@ def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False,
     old = facts.pdfa is not None and facts.pdfa.startswith("1")
     modes = pikepdf.ObjectStreamMode
     target = io.BytesIO()
-    pdf.save(
-        target,
-        object_stream_mode=modes.disable if old else modes.generate,
-        compress_streams=pack,
-        linearize=linearize,
-        preserve_pdfa=facts.pdfa is not None,  # a line end more for each stream
-        encryption=True if facts.encrypted else None,
-        deterministic_id=not facts.encrypted,
-        fix_metadata_version=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what has come so, such as widgets that are in no form
+        pdf.save(
+            target,
+            object_stream_mode=modes.disable if old else modes.generate,
+            compress_streams=pack,
+            linearize=linearize,
+            preserve_pdfa=facts.pdfa is not None,  # a line end more for each stream
+            encryption=True if facts.encrypted else None,
+            deterministic_id=not facts.encrypted,
+            fix_metadata_version=False,
+        )
     made = target.getvalue()
     if old or linearize or facts.encrypted or not pack:
         return made

@@ -34,11 +34,11 @@ class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_
     links, outlines, forms, attachments, tags, layers, page labels, scripts, encryption and its permissions stay. Signed
     documents are returned as they are, with the reason.
 
-    Before the result is written it is opened again, and pages that show every kind of change are rendered and read.
-    Where a page does not look or read the same, the likely cause stays as it was: `numbers_kept`, `pictures_kept`,
-    `fonts_kept` and `contents_kept` in the metadata give the reason. If nothing can be proven, or nothing gets
-    smaller, the output is the input, and `skipped` says why. Only `linearize`, `remove_metadata` and `grayscale` may
-    make a file larger.
+    Before the result is written it is opened again: its pages and annotations are counted, its encryption and the
+    entries of its catalogue compared, and pages that show every kind of change are rendered and read. Where a page
+    does not look or read the same, the likely cause stays as it was: `numbers_kept`, `pictures_kept`, `fonts_kept` and
+    `contents_kept` in the metadata give the reason. If nothing can be proven, or nothing gets smaller, the output is
+    the input, and `skipped` says why. Only `linearize`, `remove_metadata` and `grayscale` may make a file larger.
 
     Metadata: `pages`; `images`, how many were found, recompressed, downsampled and deduplicated; `saved`, bytes by
     images, fonts, contents and structure; `input_bytes`, `output_bytes` and `compression_ratio`, the one divided by

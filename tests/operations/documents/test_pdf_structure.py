@@ -6,6 +6,8 @@ import pikepdf
 import pytest
 from pikepdf import Array, Dictionary, Name, Stream, String
 
+from mediamill.operations.documents import _compress
+
 LEFT_OUT = {"/Thumb", "/PieceInfo"}
 CODING = {"/Filter", "/DecodeParms", "/Length"}
 SAMPLES = {"/Width", "/Height", "/BitsPerComponent", "/ColorSpace", "/Decode"}
@@ -197,3 +199,62 @@ def test_nothing_is_lost_of_what_hangs_on_the_catalogue(done, sample, tmp_path, 
         for one, other in zip(before.pages, after.pages, strict=True):
             assert theirs[one.obj.objgen] == other.obj.objgen
             assert marks(one) == marks(other)
+
+
+def without(key):
+    def lose(pdf):
+        del pdf.Root[key]
+
+    return lose
+
+
+def one_link_less(pdf):
+    del pdf.pages[0].obj.Annots[0]
+
+
+LOSSES = {key: without(f"/{key}") for key in ("Outlines", "Names", "PageLabels", "OCProperties", "StructTreeRoot")}
+LOSSES |= {"AcroForm": without("/AcroForm"), "page 1 has not the annotations": one_link_less}
+
+
+@pytest.mark.parametrize("verify", ["off", "sample"])
+@pytest.mark.parametrize("lost", LOSSES)
+def test_what_no_page_shows_is_missed_before_it_is_written(done, sample, tmp_path, monkeypatch, lost, verify):
+    save = _compress.save
+
+    def lose(pdf, facts, **options):
+        LOSSES[lost](pdf)
+        return save(pdf, facts, **options)
+
+    monkeypatch.setattr(_compress, "save", lose)
+    output = tmp_path / "a.pdf"
+    metadata = done("pdf_compress", input=sample("report.pdf"), output=output, verify=verify).metadata
+    assert lost in metadata["skipped"]
+    assert output.read_bytes() == sample("report.pdf").read_bytes()
+
+
+@pytest.mark.parametrize("change", ["open", "all allowed"])
+def test_protection_that_is_lost_is_missed_before_it_is_written(done, sample, tmp_path, monkeypatch, change):
+    save = pikepdf.Pdf.save
+
+    def lose(pdf, target, **options):
+        if options.get("encryption") is True:
+            allowed = pikepdf.Encryption(owner="owner", user="", R=3, aes=False, metadata=False)
+            options["encryption"] = allowed if change == "all allowed" else False
+        return save(pdf, target, **options)
+
+    monkeypatch.setattr(pikepdf.Pdf, "save", lose)
+    output = tmp_path / "a.pdf"
+    metadata = done("pdf_compress", input=sample("locked-owner.pdf"), output=output, verify="off").metadata
+    assert "it is not encrypted as it was" in metadata["skipped"]
+    assert output.read_bytes() == sample("locked-owner.pdf").read_bytes()
+
+
+def test_a_widget_without_a_form_is_nothing_to_be_warned_of(done, sample, tmp_path):
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    with pikepdf.open(sample("report.pdf")) as pdf:
+        del pdf.Root["/AcroForm"]
+        with pytest.warns(pikepdf.PageCopyWarning):
+            pdf.save(source)
+    assert "skipped" not in done("pdf_compress", input=source, output=output).metadata
+    with pikepdf.open(output) as pdf:
+        assert pdf.pages[1].obj.Annots[0].T == "name"
