@@ -42,7 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     Attributes:
         dpi: Resolution of pictures, 0 where they are not resampled.
-        quality: JPEG's, 0 where nothing may be lost.
+        quality: As of a preset, 0 where nothing may be lost.
         tolerance: How far pages may differ.
         lossy: Whether pictures may lose anything.
         grayscale: Whether colours become grey.
@@ -51,7 +51,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         break_signatures: Whether signed documents are changed, too.
         subset_fonts: Whether fonts are cut down to the glyphs used.
         verify: Which pages are proven.
-        spared: How many times the resolution asked for pictures may keep where less would show.
+        spared: How many times `dpi` a picture may keep where fewer pixels would show.
         contents: What becomes of content streams: nothing, a shorter spelling of the same, or, where pictures may lose
             something, numbers rounded to what can be seen.
     """
@@ -147,7 +147,8 @@ def compress(source: Source, facts: DocumentFacts, settings: Settings, ctx: Cont
         return _untouched(data, facts, pictures, "already as small as it gets")
     metadata = _metadata_of(facts, data, attempt.data, attempt.done)
     metadata["verified"] = {"mode": settings.verify, "pages": attempt.verdict.pages}
-    metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
+    if attempt.verdict.pages:
+        metadata["verified"]["similarity"] = round(attempt.verdict.similarity, 4)
     if attempt.done.greyed.kept:
         metadata["colours_kept"] = dict(attempt.done.greyed.kept)
     metadata.update(kept)
@@ -176,7 +177,7 @@ def _proven(source: Source, facts: DocumentFacts, settings: Settings, ctx: Conte
 def _given_up(
     attempt: _Attempt, source: Source, facts: DocumentFacts, settings: Settings, pictures: int, ctx: Context
 ) -> Made:
-    """Return a file that could not be proven the same as it was, but for its packing, or metadata that are to go."""
+    """Do what can still be proven after all attempts have failed: pack the file, take out its metadata, or nothing."""
     data, reason = source.file, attempt.verdict.reason
     still_there = "; its metadata are still there" if settings.remove_metadata else ""
     if not facts.repaired and (settings.remove_metadata or (attempt.data and not settings.grayscale)):
@@ -199,7 +200,7 @@ def _given_up(
 
 
 def _more_careful(settings: Settings) -> Iterator[tuple[tuple[str, ...], Settings]]:
-    """Yield what is tried where the proof fails: what stays as it was, of numbers, pictures, fonts and contents."""
+    """Yield what is tried next each time the proof fails: what then stays as it was, and the settings for that."""
     tolerance = GREY if settings.grayscale else EXACT
     exact = replace(settings, lossy=False, dpi=0, quality=0, tolerance=tolerance)
     if settings.lossy:
@@ -218,7 +219,7 @@ def _more_careful(settings: Settings) -> Iterator[tuple[tuple[str, ...], Setting
 
 
 def _is_in_vain(what: tuple[str, ...], attempt: _Attempt, kept: dict[str, str]) -> bool:
-    """Return whether nothing is to be expected of keeping that: no file was made at all, or it is what it was."""
+    """Return whether keeping that cannot help: it was not changed, or no file was made for another reason."""
     done = attempt.done
     if not attempt.data:
         return attempt.stuck not in what if attempt.stuck else what != ("pictures_kept",)
@@ -235,7 +236,7 @@ def _lost(facts: DocumentFacts) -> dict[str, list[str]]:
 
 
 def _least(source: Source, facts: DocumentFacts, settings: Settings, ctx: Context) -> _Attempt:
-    """Change so little that the rest can be proven object by object: take the metadata out, or pack what is there."""
+    """Take out the metadata, or pack streams anew: so little that all the rest is proven object by object."""
     from mediamill.operations.documents import _metadata, _same
 
     made = b""
@@ -323,7 +324,7 @@ def _changed(
     if settings.grayscale:
         from mediamill.operations.documents import _grey
 
-        greyed = _grey.convert(pdf, facts, limit, ctx.check)
+        greyed = _grey.convert(pdf, facts, gone, limit, ctx.check)
     first_copies += _pixels.simplify(pdf, gone, limit, ctx.check, exactly=not settings.lossy)
     wish = _images.Wish(
         dpi=settings.dpi,

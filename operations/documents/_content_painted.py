@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Key = tuple[int, int]
 
 _DEEPEST = 24
+_PAINTED = ("/XObject", "/Pattern")
+"""Where resources have what may be painted, and paint itself."""
 
 
 class Names(Struct, frozen=True):
@@ -78,7 +80,7 @@ class Scene:
         if followed:
             for page in pdf.pages:
                 for note in page.obj.get("/Annots", []):
-                    self._lose_appearances(note)
+                    self._lose_appearances(note, page.obj.get("/Resources", {}))
             for part in self.pages:
                 if part.names is not None:
                     self._find_forms(part.names, part.page, 0)
@@ -129,12 +131,19 @@ class Scene:
             return
         node.scale = max(node.scale, size * max(math.hypot(a, b), math.hypot(c, d)))
 
-    def _lose_appearances(self, note: Any) -> None:
+    def _lose_appearances(self, note: Any, resources: Any) -> None:
         import pikepdf
 
         for kind in note.get("/AP", {}).values():
             for form in [kind] if isinstance(kind, pikepdf.Stream) else list(kind.values()):
                 self._lose(form)
+                if "/Resources" not in form:
+                    self._lose_all(resources)
+
+    def _lose_all(self, resources: Any) -> None:
+        for kind in _PAINTED:
+            for thing in resources.get(kind, {}).values():
+                self._lose(thing)
 
     def _lose(self, form: Any) -> None:
         """Take a form, and whatever it may paint, to be painted in any size."""
@@ -145,7 +154,7 @@ class Scene:
                 continue
             self._lost.add(one.objgen)
             resources = one.get("/Resources", {})
-            for kind in ("/XObject", "/Pattern"):
+            for kind in _PAINTED:
                 left += resources.get(kind, {}).values()
 
     def _find_forms(self, names: Names, page: int | None, depth: int) -> None:
@@ -169,13 +178,13 @@ class Scene:
         key: Key = resources.objgen
         if key != (0, 0) and key in self._names:
             return self._names[key]
-        states = resources.get("/ExtGState", {})
-        for state in states.values():
-            mask = state.get("/SMask")
-            if hasattr(mask, "get") and "/G" in mask:
-                self._lose(mask.G)
-        for font in resources.get("/Font", {}).values():
-            self._lose_drawings(font)
+        masks = [state.get("/SMask") for state in resources.get("/ExtGState", {}).values()]
+        groups = [mask.G for mask in masks if hasattr(mask, "get") and "/G" in mask]
+        for group in groups:
+            self._lose(group)
+        drawn = [font for font in resources.get("/Font", {}).values() if font.get("/Subtype") == "/Type3"]
+        for font in drawn:
+            self._lose_all(font.get("/Resources", {}))
         found = Names(
             forms={
                 str(name).encode(): thing
@@ -188,16 +197,12 @@ class Scene:
                 if thing.get("/PatternType") == 1
             },
         )
+        painters = (*found.forms.values(), *found.patterns.values(), *groups, *drawn)
+        if any("/Resources" not in one for one in painters):  # they paint what stands here, in sizes of their own
+            self._lose_all(resources)
         if key != (0, 0):
             self._names[key] = found
         return found
-
-    def _lose_drawings(self, font: Any) -> None:
-        """Note that what a font's letters paint, if they are drawings, is of any size."""
-        if font.get("/Subtype") == "/Type3" and "/Resources" in font:
-            for kind in ("/XObject", "/Pattern"):
-                for form in font.Resources.get(kind, {}).values():
-                    self._lose(form)
 
 
 def _streams(contents: Any) -> list[Any]:

@@ -38,7 +38,12 @@ def is_partial(pdf: "pikepdf.Pdf") -> bool:
 
 def becomes_aes(pdf: "pikepdf.Pdf") -> bool:
     """Return whether a document that is encrypted by RC4 can only be written with AES, of the same key."""
-    return _is_rc4(pdf) and _is_metadata_clear(pdf)
+    return _is_rc4_by_filters(pdf) and _is_metadata_clear(pdf)
+
+
+def is_rc4(pdf: "pikepdf.Pdf") -> bool:
+    """Return whether a document is encrypted by RC4, with crypt filters or without."""
+    return bool(pdf.encryption.V < _FILTERS) or _is_rc4_by_filters(pdf)
 
 
 def carry_over(pdf: "pikepdf.Pdf") -> None:
@@ -50,7 +55,7 @@ def carry_over(pdf: "pikepdf.Pdf") -> None:
         pdf: The document, changed in place.
     """
     said, bits = pdf.trailer.Encrypt, pdf.encryption.bits
-    if _is_rc4(pdf) and not _is_metadata_clear(pdf):
+    if _is_rc4_by_filters(pdf) and not _is_metadata_clear(pdf):
         said.V, said.R = _RC4
     said.Length = bits
 
@@ -61,7 +66,7 @@ def _methods(pdf: "pikepdf.Pdf") -> set[str]:
     return {method.name for method in (found.stream_method, found.string_method, found.file_method)}
 
 
-def _is_rc4(pdf: "pikepdf.Pdf") -> bool:
+def _is_rc4_by_filters(pdf: "pikepdf.Pdf") -> bool:
     """Return whether crypt filters say that all of a document is encrypted by RC4."""
     return bool(pdf.encryption.V == _FILTERS) and _methods(pdf) == {"rc4"}
 

@@ -3,7 +3,7 @@
 The grey of a colour is the luma of what a reader shows. What cannot be converted keeps its colours and is named.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _content, _grey_images, _grey_mesh
@@ -25,12 +25,19 @@ _NEAR_LINE = 1.2 / 255
 """How far a shading's greys may be from a line to be one: what rounding makes."""
 
 
-def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Callable[[], None]) -> Greyed:
+def convert(
+    pdf: "pikepdf.Pdf",
+    facts: DocumentFacts,
+    gone: Collection[tuple[int, int]],
+    max_pixels: int,
+    check: Callable[[], None],
+) -> Greyed:
     """Make a document grey.
 
     Args:
         pdf: The document, changed in place.
         facts: What it is.
+        gone: Objects nothing refers to any more.
         max_pixels: Of a picture, above which it keeps its colours.
         check: Called between objects; raises where the job is to stop.
     """
@@ -38,7 +45,7 @@ def convert(pdf: "pikepdf.Pdf", facts: DocumentFacts, max_pixels: int, check: Ca
     kept = done.kept
     holders = [*dictionaries(pdf, check)]
     done.changed = _streams(pdf, holders, Content(pdf, colours, max_pixels), kept, check)
-    for image in [one for one in pdf.objects if _is_image(one)]:
+    for image in [one for one in pdf.objects if _is_image(one) and one.objgen not in gone]:
         check()
         try:
             _picture(pdf, image, colours, max_pixels, done)

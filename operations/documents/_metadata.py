@@ -16,7 +16,9 @@ _JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 _NOTES = (b"xml ", b"uuid", b"uinf", b"jp2i")
 _FRAGMENTS = (b"ftbl", b"flst")
 _BOX = 8
-_PRIVATE = ("/PieceInfo", "/LastModified")
+_PRIVATE = ("/PieceInfo", "/LastModified", "/PTEX.FileName", "/PTEX.InfoDict", "/PTEX.PageNumber")
+"""What programs note in objects: TeX of a figure, which file on its author's disk it came from, and who made that."""
+
 REMOVED = ("/Metadata", *_PRIVATE)
 """Entries that may be gone afterwards."""
 
@@ -30,11 +32,11 @@ _PDFA = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 def strip(pdf: "pikepdf.Pdf", facts: "DocumentFacts", check: Callable[[], None]) -> None:
     """Take out what a document says about itself, and what programs and cameras have left in its parts.
 
-    That is the information dictionary, XMP packets of the document and of its objects, programs' private data, the
-    EXIF, XMP, comments and thumbnails in JPEGs, and the XML and UUID boxes in JPEG 2000. A document that claims a
-    level of PDF/A keeps that one claim, because without it it has no level. Names of layers, attachments, authors of
-    annotations and the language are part of the document and stay. The file's identifier is made anew, but for
-    encrypted files, whose cipher it is part of.
+    That is the information dictionary, XMP packets of the document and of its objects, programs' private data, what
+    TeX notes of figures, the EXIF, XMP, comments and thumbnails in JPEGs, and the XML and UUID boxes in JPEG 2000. A
+    document that claims a level of PDF/A keeps that one claim, because without it it has no level. Names of layers,
+    attachments, authors of annotations and the language are part of the document and stay. The file's identifier is
+    made anew, except in encrypted files, whose cipher it is part of.
 
     Args:
         pdf: The document, changed in place.

@@ -65,9 +65,6 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
         pdfa: Its level of PDF/A, such as `1b`, as its metadata claim it.
         pdfx: Whether it says that it is PDF/X, made for print.
         claims: What else it says that it conforms to, such as `PDF/UA-1` and `PDF/X-3:2002`.
-        xfa: Whether it has an XFA form.
-        tagged: Whether it has a structure tree.
-        linearized: Whether it is laid out for the web.
     """
 
     pages: int
@@ -79,9 +76,6 @@ class DocumentFacts(Struct, frozen=True, kw_only=True):
     pdfa: str | None
     pdfx: bool
     claims: tuple[str, ...]
-    xfa: bool
-    tagged: bool
-    linearized: bool
 
 
 class _Data(io.BytesIO):
@@ -308,7 +302,6 @@ def look(source: Source) -> DocumentFacts:
     """Return what a document is that has not been taken yet."""
     pdf, data, repaired = source.pdf, source.data, source.repaired
     root = pdf.Root
-    form: Any = root.get("/AcroForm")
     notes: Any = pdf.trailer.get("/Info")
     packet = _claims.packet(root.get("/Metadata"))
     claims = _claims.standards(packet, notes)
@@ -322,9 +315,6 @@ def look(source: Source) -> DocumentFacts:
         pdfa=_claims.pdfa(packet),
         pdfx=any(claim.startswith("PDF/X") for claim in claims),
         claims=claims,
-        xfa=_is_dictionary(form) and "/XFA" in form,
-        tagged="/StructTreeRoot" in root,
-        linearized=pdf.is_linearized,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mediamill.operations.documents import _filters, _metadata
+from mediamill.operations.documents._frame import frame_of
 from mediamill.operations.documents._open import open_pdf
 from mediamill.operations.documents._streams import MAX_STREAM_BYTES
 from mediamill.protocol.errors import MediaError
@@ -26,9 +27,7 @@ def difference(before: bytes, after: bytes, password: str, check: Callable[[], N
     """
     try:
         with open_pdf(before, password) as one, open_pdf(after, password) as other:
-            if len(one.pages) != len(other.pages):
-                return f"it has {len(other.pages)} pages instead of {len(one.pages)}"
-            return _difference(one.Root, other.Root, check)
+            return frame_of(one).lost(frame_of(other)) or _difference(one.Root, other.Root, check)
     except MediaError as error:
         return f"it does not open again: {error.message}"
 

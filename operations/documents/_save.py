@@ -1,6 +1,7 @@
 """Documents as they go out: packed as tightly as the format allows, encrypted as they came."""
 
 import io
+import warnings
 from typing import TYPE_CHECKING, Literal
 
 from mediamill.operations.documents import _encryption
@@ -41,16 +42,18 @@ def save(pdf: "pikepdf.Pdf", facts: "DocumentFacts", *, linearize: bool = False,
         _encryption.carry_over(pdf)
     if "/Size" not in pdf.trailer:  # it was found by a search; without a size there, qpdf writes none
         pdf.trailer.Size = len(pdf.objects) + 1
-    pdf.save(
-        target,
-        object_stream_mode=modes.disable if _is_old(facts) else modes.generate,
-        compress_streams=pack,
-        linearize=linearize,
-        preserve_pdfa=facts.pdfa is not None,  # a line end more for each stream
-        encryption=True if facts.encrypted else None,
-        deterministic_id=not facts.encrypted,
-        fix_metadata_version=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what has come so, such as widgets that are in no form
+        pdf.save(
+            target,
+            object_stream_mode=modes.disable if _is_old(facts) else modes.generate,
+            compress_streams=pack,
+            linearize=linearize,
+            preserve_pdfa=facts.pdfa is not None,  # a line end more for each stream
+            encryption=True if facts.encrypted else None,
+            deterministic_id=not facts.encrypted,
+            fix_metadata_version=False,
+        )
     return target.getvalue()
 
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from mediamill.operations.documents._colours import WEIGHTS
 from mediamill.operations.documents._cost import Costs, are_notes_heavy
+from mediamill.operations.documents._frame import frame_of
 from mediamill.operations.documents._likeness import Likeness, luma_of
 from mediamill.operations.documents._open import open_pdf
 from mediamill.operations.images._vips import vips
@@ -128,12 +129,12 @@ def _looked_into(
     They are opened one after the other and left to nobody: each takes memory.
     """
     with open_pdf(after, password) as pdf:
-        pages = len(pdf.pages)
+        made = frame_of(pdf)
     del pdf
     with open_pdf(before, password) as pdf:
-        if len(pdf.pages) != pages:
-            return f"it has {pages} pages instead of {len(pdf.pages)}"
-        numbers, costs = _numbers(pages, mode, changed, always) if mode != "off" else [], Costs()
+        if (lost := frame_of(pdf).lost(made)) is not None:
+            return lost
+        numbers, costs = _numbers(made.pages, mode, changed, always) if mode != "off" else [], Costs()
         if numbers and are_notes_heavy(pdf):
             return "its metadata ask too much of whoever reads them"
         for number in numbers:

@@ -80,7 +80,7 @@ class Walk:
             try:
                 self._content(page.obj.get("/Contents"), page.obj.get("/Resources"), base, 0)
                 for note in page.obj.get("/Annots", []):
-                    self._annotation(note, base)
+                    self._annotation(note, page.obj.get("/Resources"), base)
             except malformed() as error:
                 raise Unreadable(str(error)) from error
         self._page = None
@@ -101,7 +101,8 @@ class Walk:
                         raise Unreadable("a font's letters paint pictures of the pages that use it")
                     self._content(glyph, resources, _VERY_LARGE, 1)
 
-    def _annotation(self, note: Any, base: Matrix) -> None:
+    def _annotation(self, note: Any, resources: Any, base: Matrix) -> None:
+        """Walk an annotation's appearances; one without resources of its own finds the page's."""
         import pikepdf
 
         appearances, box = note.get("/AP"), note.get("/Rect")
@@ -116,7 +117,7 @@ class Walk:
                 width, height = _extent(_matrix(form), abs(inner[2] - inner[0]), abs(inner[3] - inner[1]))
                 across = abs(right - left) / width if width else 1.0
                 down = abs(top - bottom) / height if height else 1.0
-                self._form(form, None, _times((across, 0.0, 0.0, down, 0.0, 0.0), base), 1)
+                self._form(form, resources, _times((across, 0.0, 0.0, down, 0.0, 0.0), base), 1)
 
     def _form(self, form: Any, inherited: Any, matrix: Matrix, depth: int) -> None:
         if depth > _DEEPEST:
@@ -126,7 +127,8 @@ class Walk:
         shape = (key, tuple(round(value, 4) for value in ours[:4]))
         if key in self._open or shape in self._done:
             return
-        self._done.add(shape)
+        if "/Resources" in form:  # others paint, by the same names, whatever what paints them has
+            self._done.add(shape)
         self._open.add(key)
         self._content(form, form.get("/Resources", inherited), ours, depth)
         self._open.discard(key)

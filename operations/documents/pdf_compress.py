@@ -28,22 +28,23 @@ Preset = Literal["low", "medium", "high", "lossless"]
 class Params(Job, frozen=True, kw_only=True, tag="pdf_compress", forbid_unknown_fields=True, omit_defaults=True):
     """A job that makes a PDF smaller.
 
-    Pictures are reduced to the resolution they are seen at and coded anew where that is smaller; fonts are cut to
-    what is shown; contents are spelled shorter, and but for `lossless` rounded to what can be seen; equal objects
-    become one; all is packed tighter. Text and where it stands, links, outlines, forms, attachments, tags, layers,
-    page labels, scripts, encryption and its permissions stay. Signed documents are returned as they are, with the
-    reason.
+    Pictures are reduced to the resolution asked for and coded anew where that is smaller; fonts are cut down to the
+    glyphs shown; page contents are written in fewer bytes and, except under `lossless`, the coordinates of drawings
+    rounded to what can be seen; equal objects become one; everything is packed more tightly. Text and its positions,
+    links, outlines, forms, attachments, tags, layers, page labels, scripts, encryption and its permissions stay. Signed
+    documents are returned as they are, with the reason.
 
-    The result is opened again, and pages of every kind of change are rendered and read before it is written. Where
-    one does not look or read the same, what may be the cause stays as it was: `numbers_kept`, `pictures_kept`,
-    `fonts_kept` and `contents_kept` in the metadata give the reason. If nothing can be proven, or nothing gets
-    smaller, the output is the input, and `skipped` says why. Only `linearize`, `remove_metadata` and `grayscale` may
-    make a file larger.
+    Before the result is written it is opened again: its pages and annotations are counted, its encryption and the
+    entries of its catalogue compared, and pages that show every kind of change are rendered and read. Where a page
+    does not look or read the same, the likely cause stays as it was: `numbers_kept`, `pictures_kept`, `fonts_kept` and
+    `contents_kept` in the metadata give the reason. If nothing can be proven, or nothing gets smaller, the output is
+    the input, and `skipped` says why. Only `linearize`, `remove_metadata` and `grayscale` may make a file larger.
 
     Metadata: `pages`; `images`, how many were found, recompressed, downsampled and deduplicated; `saved`, bytes by
-    pictures, fonts, contents and structure; `compression_ratio`; `verified`, with the least similarity of pages (1 is
-    the same); where it applies `pdfa`, the level claimed; `resolution_kept` and `colours_kept`, what stayed and why;
-    `claims_removed`, standards no longer claimed; `encryption_changed`, how and why; `unreachable_pages`, how many
+    images, fonts, contents and structure; `input_bytes`, `output_bytes` and `compression_ratio`, the one divided by
+    the other; `verified`, the mode, how many pages were compared, and the least similarity of one (1: identical); where
+    it applies `pdfa`, the level claimed; `resolution_kept` and `colours_kept`, what stayed and why; `claims_removed`,
+    standards no longer claimed; `encryption_changed`, how and why; `unreachable_pages`, how many
     outside the tree of pages were emptied; `only_packed` and `only_metadata_removed`, why nothing else was done.
     """
 
@@ -127,13 +128,15 @@ def run(params: Params, ctx: Context) -> Metadata:
     opened = ctx.read(params.input)
     what = _plan(params, opened)
     ctx.reserve(what.memory_bytes)
-    source = open_asking(opened, params.password, ctx)
-    pictures = _images.memory_bytes(source.pdf, ctx.limits, ctx.threads)
-    ctx.reserve(what.memory_bytes + source.memory_bytes + pictures)
-    made = _compress.compress(source, look(source), _settings(params), ctx)
+    found: Metadata = None
     for target in ctx.claim(what):
-        ctx.write(target, made.data)
-    return made.metadata
+        source = open_asking(opened, params.password, ctx)
+        pictures = _images.memory_bytes(source.pdf, ctx.limits, ctx.threads)
+        ctx.reserve(what.memory_bytes + source.memory_bytes + pictures)
+        made = _compress.compress(source, look(source), _settings(params), ctx)
+        found = made.metadata
+        ctx.write(target, made.data, pages=found["pages"])
+    return found
 
 
 def _plan(params: Params, opened: Blob) -> Plan:
@@ -145,10 +148,13 @@ def _plan(params: Params, opened: Blob) -> Plan:
 
 def _settings(params: Params) -> _compress.Settings:
     preset = _presets.PRESETS.get(params.quality)
+    dpi = params.image_dpi or (preset.dpi if preset else 0)
+    quality = params.image_quality or (preset.quality if preset else 0)
+    exact = _presets.GREY if params.grayscale else _presets.EXACT
     return _compress.Settings(
-        dpi=params.image_dpi or (preset.dpi if preset else 0),
-        quality=params.image_quality or (preset.quality if preset else 0),
-        tolerance=preset.tolerance if preset else _presets.GREY if params.grayscale else _presets.EXACT,
+        dpi=dpi,
+        quality=quality,
+        tolerance=_presets.tolerance_of(dpi, quality) if preset else exact,
         lossy=preset is not None,
         grayscale=params.grayscale,
         linearize=params.linearize,

@@ -19,7 +19,13 @@ SOUND = [
     "colours.pdf",
     "used-twice.pdf",
 ]
-SIGNED = ["signed.pdf", "certified.pdf", "reader-rights.pdf", "signature-flag.pdf"]
+SIGNED = {
+    "signed.pdf": "a signature field is filled in",
+    "certified.pdf": "DocMDP",
+    "reader-rights.pdf": "UR3",
+    "signature-flag.pdf": "SigFlags",
+}
+"""What is said of each."""
 
 
 @pytest.fixture
@@ -197,7 +203,7 @@ def test_metadata_go_when_asked(squeezed):
 def test_signed_documents_are_left_alone_unless_told_otherwise(squeezed, sample, name):
     metadata, output = squeezed(name)
     assert output.read_bytes() == sample(name).read_bytes()
-    assert metadata["skipped"]
+    assert SIGNED[name] in metadata["skipped"]
     metadata, output = squeezed(name, allow_breaking_signatures=True)
     assert "skipped" not in metadata
     assert output.stat().st_size < sample(name).stat().st_size / 2

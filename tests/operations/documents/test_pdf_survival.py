@@ -86,7 +86,11 @@ def noted(tmp_path):
         XObject=Dictionary(Metadata=pdf.make_indirect(image)),
         Properties=Dictionary(A=Dictionary(Metadata=inner, PieceInfo=private)),
     )
-    page.Contents = pikepdf.Stream(pdf, b"/Span /A BDC 96 0 0 96 0 0 cm /Metadata Do EMC")
+    notes = {"PTEX.FileName": String("/home/SECRET/figure.pdf"), "PTEX.PageNumber": 1}
+    notes["PTEX.InfoDict"] = pdf.make_indirect(Dictionary(Producer=String("SECRET")))
+    figure = pikepdf.Stream(pdf, b"0 0 9 9 re f", Subtype=Name.Form, BBox=Array([0, 0, 9, 9]), **notes)
+    page.Resources.XObject.Figure = pdf.make_indirect(figure)
+    page.Contents = pikepdf.Stream(pdf, b"/Figure Do /Span /A BDC 96 0 0 96 0 0 cm /Metadata Do EMC")
     pdf.docinfo["/Title"] = "SECRET"
     pdf.save(tmp_path / "in.pdf", static_id=True)
     return tmp_path / "in.pdf"

@@ -92,3 +92,27 @@ def test_jpegs_are_told_apart_by_their_first_rows_where_these_differ(monkeypatch
     assert numbers[0] == numbers[3]
     assert len(set(numbers)) == 3
     assert len(decoded) == doubtful
+
+
+@pytest.mark.parametrize("value", [0, 100, 254])
+def test_masks_of_one_value_stay_where_they_hide_something(done, tmp_path, value):
+    """They are packed as tightly as those that hide nothing."""
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    pdf = pikepdf.new()
+    page = pdf.add_blank_page(page_size=(200, 200)).obj
+    sides = {"Width": 200, "Height": 200, "BitsPerComponent": 8}
+    kind = {"Type": pikepdf.Name.XObject, "Subtype": pikepdf.Name.Image}
+    mask = pikepdf.Stream(pdf, bytes([value]) * 40_000, **kind, **sides, ColorSpace=pikepdf.Name.DeviceGray)
+    stripes = bytes(range(0, 250, 10)) * 1600
+    image = pikepdf.Stream(
+        pdf, stripes, **kind, **sides, ColorSpace=pikepdf.Name.DeviceGray, SMask=pdf.make_indirect(mask)
+    )
+    page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(I=pdf.make_indirect(image)))
+    page.Contents = pdf.make_indirect(pikepdf.Stream(pdf, b"1 0 0 rg 0 0 200 200 re f 200 0 0 200 0 0 cm /I Do"))
+    pdf.save(source, stream_decode_level=pikepdf.StreamDecodeLevel.none)
+    with pikepdf.open(source) as pdf:
+        assert len(pdf.pages[0].obj.Resources.XObject.I.SMask.read_raw_bytes()) < 800
+    done("pdf_compress", input=source, output=output, quality="medium", verify="off")
+    with pikepdf.open(output) as pdf:
+        assert pdf.pages[0].obj.Resources.XObject.I.SMask.read_bytes()[0] == value
+    assert np.abs(rendered(source, 72).astype(int) - rendered(output, 72)).max() < 12
