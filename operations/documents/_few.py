@@ -16,6 +16,9 @@ _MOST = 256
 _LOOKED_AT = 16
 """How many rows tell of most pictures that they have more values."""
 
+_BAND = 64
+"""Rows that are worked on at a time."""
+
 
 class Few(Struct, frozen=True):
     """What a picture of few values holds.
@@ -49,14 +52,39 @@ def found(pixels: "Pixels", most: int = _MOST) -> Few | None:
         numbers = np.zeros(_MOST, np.uint8)
         numbers[values] = np.arange(len(values))
         return Few(values[:, None], numbers[packed])
-    wide = (pixels.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(axis=2, dtype=np.uint32)
-    if len(np.unique(wide[:: max(1, height // _LOOKED_AT)])) > most:
+    colours = _colours(pixels, most)
+    if colours is None:
         return None
-    colours, places = np.unique(wide, return_inverse=True)
-    if len(colours) > most:
-        return None
+    places = np.empty((height, width), np.uint8)
+    for top in range(0, height, _BAND):
+        places[top : top + _BAND] = np.searchsorted(colours, _wide(pixels[top : top + _BAND]))
     spread = colours.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:]
-    return Few(np.ascontiguousarray(spread), places.reshape(height, width).astype(np.uint8))
+    return Few(np.ascontiguousarray(spread), places)
+
+
+def _colours(pixels: "Pixels", most: int) -> "npt.NDArray[np.uint32] | None":
+    """Return the colours of a picture as numbers, sorted; None where there are more than that many.
+
+    A band of rows at a time: numbers take four times what a large picture does.
+    """
+    import numpy as np
+
+    known = np.unique(_wide(pixels[:: max(1, len(pixels) // _LOOKED_AT)]))
+    for top in range(0, len(pixels), _BAND):
+        if len(known) > most:
+            return None
+        wide = _wide(pixels[top : top + _BAND])
+        places = np.minimum(np.searchsorted(known, wide), len(known) - 1)
+        known = np.union1d(known, wide[known[places] != wide])
+    return known if len(known) <= most else None
+
+
+def _wide(pixels: "Pixels") -> "npt.NDArray[np.uint32]":
+    """Return pixels of three components as one number each."""
+    import numpy as np
+
+    red, green, blue = (pixels[:, :, band].astype(np.uint32) for band in range(3))
+    return red << 16 | green << 8 | blue
 
 
 def bits_for(values: "Pixels", least: int = 1) -> int:

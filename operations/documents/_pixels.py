@@ -53,6 +53,7 @@ def simplify(pdf: "pikepdf.Pdf", gone: set[Key], max_pixels: int, check: Callabl
     alike = defaultdict[bytes, list[Any]](list)
     for picture in pictures:
         check()
+        _drop_usual_decode(picture)
         mask = picture.get("/SMask")
         if not exactly and mask is not None and _is_opaque(mask):
             del picture.SMask
@@ -169,6 +170,18 @@ def _is_opaque(mask: Any) -> bool:
         return False
     samples = _samples(mask)
     return samples is not None and samples.count(_OPAQUE) == len(samples)
+
+
+def _drop_usual_decode(picture: Any) -> None:
+    """Leave unsaid that samples stand for what they do anyway."""
+    import pikepdf
+
+    space: Any = picture.get("/ColorSpace")
+    kind = str(space[0] if isinstance(space, pikepdf.Array) and len(space) else space)
+    highest = (1 << int(picture.get("/BitsPerComponent", 8))) - 1 if kind == "/Indexed" else 1
+    count = 0 if kind == "/Lab" else _components(picture)
+    if count and [float(edge) for edge in picture.get("/Decode", [])] == [0, highest] * count:
+        del picture.Decode
 
 
 def _make_tiny(picture: Any) -> None:

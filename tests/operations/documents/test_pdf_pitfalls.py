@@ -13,7 +13,7 @@ import pyvips
 from pikepdf import Array, Dictionary, Name
 from PIL import Image
 
-from mediamill.operations.documents import _candidates, _jbig2, _verify
+from mediamill.operations.documents import _candidates, _filters, _jbig2, _verify
 
 QUALITIES = ["low", "medium", "high", "lossless"]
 
@@ -166,8 +166,82 @@ def test_a_large_photo_is_not_packed_in_every_way(monkeypatch):
     pixels = (photo(600) + grain).clip(0, 255).astype(np.uint8)
     task = _candidates.Task(
         data=pixels.tobytes(), filter="", parms={}, width=600, height=600, bits=8, components=3, palette=None,
-        size=(300, 300), quality=65, may_be_grey=True, may_be_indexed=True, may_be_wavelet=False, bilevel=False,
+        stored=pixels.size, size=(300, 300), quality=65, may_be_grey=True, may_be_indexed=True, may_be_wavelet=False,
+        bilevel=False,
     )  # fmt: skip
     found = _candidates.best(task)
     assert found.filter == "/DCTDecode"
     assert not tried
+
+
+def gold(pdf):
+    """Return a colour space of one ink, as a printer's program says it."""
+    tint = pikepdf.Stream(pdf, b"{dup 0.3 mul exch 0.9 mul 0 3 1 roll 0.1}", FunctionType=4)
+    tint.Domain, tint.Range = Array([0, 1]), Array([0, 1] * 4)
+    return Array([Name.Separation, Name.Gold, Name.DeviceCMYK, pdf.make_indirect(tint)])
+
+
+@pytest.mark.parametrize(("channels", "bits", "fields"), [
+    (1, 8, {"ColorSpace": Name.DeviceGray, "Decode": Array([1, 0])}),
+    (1, 8, {"ColorSpace": Name.DeviceGray, "Decode": Array([0.2, 0.7])}),
+    (3, 8, {"ColorSpace": Name.DeviceRGB, "Decode": Array([1, 0] * 3)}),
+    (3, 8, {"ColorSpace": Name.DeviceRGB, "Decode": Array([0, 1] * 3)}),
+    (1, 8, {"ColorSpace": gold}),
+    (1, 16, {"ColorSpace": Name.DeviceGray}),
+    (3, 16, {"ColorSpace": Name.DeviceRGB}),
+], ids=["turned grey", "pale grey", "turned", "said in vain", "ink", "deep grey", "deep"])  # fmt: skip
+def test_photos_become_jpegs_whatever_their_samples_stand_for(done, tmp_path, channels, bits, fields):
+    pixels = photo()[:, :, :channels]
+    data = (pixels.astype(">u2") * 257).tobytes() if bits == 16 else pixels.tobytes()
+
+    def made(pdf):
+        called = {key: one(pdf) if callable(one) else one for key, one in fields.items()}
+        return picture(data, (480, 480), BitsPerComponent=bits, **called)(pdf)
+
+    source, output = document(tmp_path / "a.pdf", [made]), tmp_path / "b.pdf"
+    assert "skipped" not in done("pdf_compress", input=source, output=output).metadata
+    with pikepdf.open(output) as pdf:
+        after = pdf.pages[0].obj.Resources.XObject.I0
+        plain = "/Decode" not in after and isinstance(after.ColorSpace, Name)
+        assert str(after.Filter) in (("/DCTDecode", "/JPXDecode") if plain else ("/DCTDecode",))
+        assert after.BitsPerComponent == 8
+        assert str(after.ColorSpace[0] if isinstance(after.ColorSpace, Array) else after.ColorSpace) in (
+            "/Separation", str(fields["ColorSpace"]),
+        )  # fmt: skip
+        assert len(after.read_raw_bytes()) < len(data) / 20
+    apart = np.abs(shown(source).astype(int) - shown(output))
+    assert apart.mean() < 3
+    assert apart.max() < 40
+
+
+def test_next_to_nothing_saved_is_not_worth_a_loss(done, tmp_path):
+    """What follows the end of Flate data nobody reads, so the same picture is stored in as many bytes as one likes."""
+    y, x = np.mgrid[0:64, 0:64]
+    colours = np.stack([255 - (x + y), 128 + (x + y) // 4, 200 - x // 2], axis=2).astype(np.uint8)
+    table, places = np.unique(colours.reshape(-1, 3) // 6 * 6, axis=0, return_inverse=True)
+    space = Array([Name.Indexed, Name.DeviceRGB, len(table) - 1, pikepdf.String(table.tobytes())])
+    data = zlib.compress(places.astype(np.uint8).tobytes(), 9)
+
+    def length(stored):
+        made = picture(data.ljust(stored, b"%"), (64, 64), ColorSpace=space, Filter=Name.FlateDecode)
+        document(tmp_path / "a.pdf", [made], size=(30, 30))
+        done("pdf_compress", input=tmp_path / "a.pdf", output=tmp_path / "b.pdf", overwrite="replace")
+        with pikepdf.open(tmp_path / "b.pdf") as pdf:
+            after = pdf.pages[0].obj.Resources.XObject.I0
+            return len(after.read_raw_bytes()) if after.Filter == "/DCTDecode" else None
+
+    lossy = length(5000)
+    assert lossy is not None
+    assert len(data) < 1.05 * lossy
+    assert length(int(1.05 * lossy)) is None
+    assert np.array_equal(shown(tmp_path / "a.pdf", 2), shown(tmp_path / "b.pdf", 2))
+
+
+@pytest.mark.parametrize(
+    "data", [bytes(1_500_000), b"q 1 0 0 1 0 0 cm BT /F1 9 Tf 50 700 Td (Lorem) Tj ET Q\n" * 20_000]
+)
+def test_what_goes_on_and_on_is_packed_as_well_as_anyone_does(data):
+    """Zlib's best is what other programs that pack anew give."""
+    packed = _filters.deflate(data)
+    assert zlib.decompress(packed) == data
+    assert len(packed) <= len(zlib.compress(data, 9))
