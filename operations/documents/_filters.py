@@ -213,6 +213,8 @@ def _length(data: bytes, name: str, parms: dict[str, Any], limit: int) -> int:
         return _flate_length(data, limit)
     if name == "/LZWDecode":
         return _lzw_length(data, 0 if parms.get("/EarlyChange", 1) == 0 else 1, limit)
+    if name == "/ASCII85Decode":  # five digits are four bytes, and a z is four of zero
+        return 4 * data.count(b"z") + 4 * -(-len(data) // 5)
     return _run_length(data, limit) if name == "/RunLengthDecode" else len(data) * _EXPANDS[name]
 
 

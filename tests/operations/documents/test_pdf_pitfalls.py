@@ -109,6 +109,19 @@ def bare_rgb(pixels):
     return bytes(data)
 
 
+@pytest.mark.parametrize("quality", ["low", "medium"])
+def test_a_photo_in_digits_is_one(done, tmp_path, quality):
+    """A digit may stand for four bytes, but hardly ever does, and what is behind them packs to more than a quarter."""
+    pixels = (photo(300) + np.random.default_rng(2).normal(0, 6, (300, 300, 3))).clip(0, 255).astype(np.uint8)
+    digits = base64.a85encode(zlib.compress(pixels.tobytes())) + b"~>"
+    filters = Array([Name.ASCII85Decode, Name.FlateDecode])
+    made = picture(digits, (300, 300), ColorSpace=Name.DeviceRGB, Filter=filters)
+    source, output = document(tmp_path / "a.pdf", [made]), tmp_path / "b.pdf"
+    done("pdf_compress", input=source, output=output, quality=quality)
+    assert output.stat().st_size < source.stat().st_size / 8
+    assert np.abs(shown(source).astype(int) - shown(output)).mean() < 6
+
+
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_what_the_document_says_about_a_jpegs_colours_counts(done, tmp_path, quality):
     muted = (118 + photo(480) / 16).astype(np.uint8)
