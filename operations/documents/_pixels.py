@@ -62,7 +62,7 @@ def simplify(pdf: "pikepdf.Pdf", gone: set[Key], max_pixels: int, check: Callabl
         alike[_described(picture)].append(picture)
     same: dict[Key, Any] = {}
     for group in alike.values():
-        same.update(_equal(group, check) if len(group) > 1 else {})
+        same.update(_equal(group, check, exactly=exactly) if len(group) > 1 else {})
     _dedupe.merge(pdf, same, gone, check)
     return len(same)
 
@@ -84,9 +84,12 @@ def _described(picture: Any) -> bytes:
     )
 
 
-def _equal(group: list[Any], check: Callable[[], None]) -> dict[Key, Any]:
-    """Return those of pictures described alike that another one, which is smaller, can stand for."""
-    first: dict[bytes, Any] = {}
+def _equal(group: list[Any], check: Callable[[], None], *, exactly: bool) -> dict[Key, Any]:
+    """Return those of pictures described alike that another one, which is smaller, can stand for.
+
+    Readers' decoders of JPEG round otherwise than the one here does: exactly, only a JPEG can stand for a JPEG.
+    """
+    first: dict[tuple[bool, bytes], Any] = {}
     found: dict[Key, Any] = {}
     tops = [(_top(picture), picture) for picture in group]
     counts = Counter(top for top, _ in tops)
@@ -98,7 +101,8 @@ def _equal(group: list[Any], check: Callable[[], None]) -> dict[Key, Any]:
         samples = _samples(picture)
         if samples is None:
             continue
-        original = first.setdefault(hashlib.sha256(samples).digest(), picture)
+        rounded = exactly and any(name == _filters.DCT for name, _ in _filters.chain(picture))
+        original = first.setdefault((rounded, hashlib.sha256(samples).digest()), picture)
         if original is not picture:
             found[picture.objgen] = original
     return found
