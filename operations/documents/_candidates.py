@@ -22,7 +22,7 @@ _GREY_SPREAD = 4
 """How far apart the channels of a picture may be that is taken for grey: what JPEG makes of grey."""
 
 _WORTH = 0.9
-"""A picture that keeps its pixels is coded with loss again only for this part of its size."""
+"""A picture is coded with loss only for this part of the size it has, or can have without."""
 
 _CERTAIN, _HOPELESS = 0.5, 0.25
 """Parts of a picture's size that coding without loss does not get down to: of one with more pixels than are wanted,
@@ -61,7 +61,9 @@ class Task(Struct, frozen=True, kw_only=True):
         height: Pixels.
         bits: Per sample.
         components: Per pixel, as stored.
-        palette: What its samples stand for, 3 or 1 bytes each, where they are indices.
+        palette: What its samples stand for, where they are indices.
+        depth: Bytes of each colour in the palette.
+        stored: Bytes it takes now.
         size: What it is to be resampled to, None where it is not.
         spared: How many times as many pixels a side it may keep where fewer would show.
         quality: That of a plain JPEG it is to equal; 0 where nothing may be lost.
@@ -80,6 +82,8 @@ class Task(Struct, frozen=True, kw_only=True):
     bits: int
     components: int
     palette: bytes | None = None
+    depth: int = 3
+    stored: int
     size: tuple[int, int] | None = None
     spared: float = 1.0
     quality: int = 0
@@ -120,11 +124,13 @@ def best(task: Task) -> Coded | None:
         return _bilevel(task)
     few = _few_values(task)
     lossy = _resampled(task) if task.quality else None
-    if few is not None:
-        return _smaller(few, lossy)
-    if lossy is not None and len(lossy.data) < _attainable(task) * len(task.data):
-        return lossy  # packing the whole picture better would cost more than all of this, for nothing
-    return _smaller(_same(task), lossy)
+    if lossy is not None and len(lossy.data) > _WORTH * task.stored:
+        lossy = None
+    if few is None and (lossy is None or len(lossy.data) >= _attainable(task) * len(task.data)):
+        few = _same(task)  # which would else cost more than all of this, for nothing
+    if few is not None and lossy is not None and len(lossy.data) > _WORTH * (len(few.data) + len(few.palette)):
+        return few
+    return _smaller(few, lossy)
 
 
 def _attainable(task: Task) -> float:
@@ -221,14 +227,14 @@ def _few_values(task: Task) -> Coded | None:
         data, filter_name = _few.packed(values[:, 0][found.indices], bits, bilevel=task.bilevel)
         return Coded(data=data, filter=filter_name, parms={}, size=size, bits=bits)
     bits = _few.bits_for(found.values, 1 if task.quality or task.bits == 1 else 2)
-    known = task.palette is None or 3 * int(found.values.max()) < len(task.palette)
+    known = task.palette is None or task.depth * int(found.values.max()) < len(task.palette)
     fewer = bits < task.bits * pixels.shape[2] or (bits == 1 and task.bilevel)
     if not (known and fewer and task.may_be_indexed):
         return None
     data, filter_name = _few.packed(found.indices, bits, bilevel=task.bilevel)
     palette = found.values.tobytes()
     if task.palette is not None:
-        palette = b"".join(task.palette[3 * index : 3 * index + 3] for index in palette)
+        palette = b"".join(task.palette[task.depth * one : task.depth * (one + 1)] for one in palette)
     return Coded(
         data=data, filter=filter_name, parms={}, size=size, bits=bits,
         space="indexed", palette=palette, colours=len(found.values),
@@ -261,8 +267,8 @@ def _resampled(task: Task) -> Coded | None:
     if size != (pixels.shape[1], pixels.shape[0]):
         pixels = _photo.reduced(pixels, size)
     photo = _jpeg(pixels, quality, space)
-    found = _smaller(photo, _drawing(pixels, space, len(photo.data)))
-    if found is photo and size == (task.width, task.height) and len(photo.data) > _WORTH * len(task.data):
+    found = _smaller(photo, _drawing(pixels, space, len(photo.data), indexed=task.may_be_indexed))
+    if found is photo and size == (task.width, task.height) and len(photo.data) > _WORTH * task.stored:
         return None
     if found is photo and task.may_be_wavelet and pixels.shape[2] < 4:
         data = _wavelet.smaller(pixels, photo.data)
@@ -312,7 +318,7 @@ def _looked_up(task: Task) -> "Pixels":
 
     pixels = _unpacked(task)
     if task.palette is not None:
-        table = np.frombuffer(task.palette, np.uint8).reshape(-1, 3)
+        table = np.frombuffer(task.palette, np.uint8).reshape(-1, task.depth)
         return table[np.minimum(pixels[:, :, 0], len(table) - 1)]
     if task.bits == 8:
         return pixels
@@ -335,11 +341,11 @@ def _jpeg(pixels: "Pixels", quality: int, space: str) -> Coded:
     return Coded(data=data, filter=_filters.DCT, parms={}, size=size, bits=8, space=space)
 
 
-def _drawing(pixels: "Pixels", space: str, limit: int) -> Coded | None:
+def _drawing(pixels: "Pixels", space: str, limit: int, *, indexed: bool) -> Coded | None:
     """Code a picture of few colours or flat areas without loss, where that may come out below a number of bytes."""
     if _colours(pixels) > max(256, _FLAT * _ROWS * pixels.shape[1]) or _packed_bytes(pixels) > _DOUBT * limit:
         return None
-    return _smaller(_predicted(pixels, space), _indexed(pixels))
+    return _smaller(_predicted(pixels, space), _indexed(pixels) if indexed else None)
 
 
 def _colours(pixels: "Pixels") -> int:

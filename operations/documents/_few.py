@@ -16,6 +16,9 @@ _MOST = 256
 _LOOKED_AT = 16
 """How many rows tell of most pictures that they have more values."""
 
+_BAND = 64
+"""Rows that are worked on at a time."""
+
 
 class Few(Struct, frozen=True):
     """What a picture of few values holds.
@@ -38,7 +41,7 @@ def found(pixels: "Pixels", most: int = _MOST) -> Few | None:
     """
     import numpy as np
 
-    height, _, components = pixels.shape
+    height, width, components = pixels.shape
     if components == 1:
         packed = pixels[:, :, 0]
         if np.count_nonzero(np.bincount(packed[:: max(1, height // _LOOKED_AT)].ravel(), minlength=_MOST)) > most:
@@ -46,17 +49,34 @@ def found(pixels: "Pixels", most: int = _MOST) -> Few | None:
         values = np.flatnonzero(np.bincount(packed.ravel(), minlength=_MOST)).astype(np.uint8)
         if len(values) > most:
             return None
-        places = np.zeros(_MOST, np.uint8)
-        places[values] = np.arange(len(values))
-        return Few(values[:, None], places[packed])
-    if len(np.unique(as_numbers(pixels[:: max(1, height // _LOOKED_AT)]))) > most:
+        numbers = np.zeros(_MOST, np.uint8)
+        numbers[values] = np.arange(len(values))
+        return Few(values[:, None], numbers[packed])
+    colours = _colours(pixels, most)
+    if colours is None:
         return None
-    numbers = as_numbers(pixels)
-    colours = np.unique(numbers)
-    if len(colours) > most:
-        return None
+    places = np.empty((height, width), np.uint8)
+    for top in range(0, height, _BAND):
+        places[top : top + _BAND] = np.searchsorted(colours, as_numbers(pixels[top : top + _BAND]))
     spread = colours.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:]
-    return Few(np.ascontiguousarray(spread), np.searchsorted(colours, numbers).astype(np.uint8))
+    return Few(np.ascontiguousarray(spread), places)
+
+
+def _colours(pixels: "Pixels", most: int) -> "npt.NDArray[np.uint32] | None":
+    """Return the colours of a picture as numbers, sorted; None where there are more than that many.
+
+    A band of rows at a time: numbers take four times what a large picture does.
+    """
+    import numpy as np
+
+    known = np.unique(as_numbers(pixels[:: max(1, len(pixels) // _LOOKED_AT)]))
+    for top in range(0, len(pixels), _BAND):
+        if len(known) > most:
+            return None
+        wide = as_numbers(pixels[top : top + _BAND])
+        places = np.minimum(np.searchsorted(known, wide), len(known) - 1)
+        known = np.union1d(known, wide[known[places] != wide])
+    return known if len(known) <= most else None
 
 
 def as_numbers(pixels: "Pixels") -> "npt.NDArray[np.uint32]":

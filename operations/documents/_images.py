@@ -38,6 +38,7 @@ _HEARTBEAT = 0.1
 
 _BYTES_PER_PIXEL = 16
 _LAST_INDEX = 255
+_DEEP = 16
 _MAX_JBIG2_PIXELS = 60_000_000
 
 
@@ -86,17 +87,19 @@ class Report(Struct):
 
 
 class _Space(Struct, frozen=True):
+    """What samples stand for: so many components, or the colours of a palette, which have as many."""
+
     components: int
     palette: bytes | None = None
-    base: Any = None
     plain_rgb: bool = False
+    ink: bool = False
 
 
 def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> Report:
     """Code every picture anew for which that is smaller.
 
-    Pictures in the content streams themselves, in JPEG 2000, of more than 8 bits, and those of spot colours lose
-    nothing: their data may only be packed better.
+    Pictures in the content streams themselves, in JPEG 2000, and those of several spot colours lose nothing: their data
+    may only be packed better. Those of 16 bits lose the lower 8, which no reader shows, where others lose anything.
 
     Args:
         pdf: The document, changed in place.
@@ -250,7 +253,7 @@ def _task(
     width, height = image.get("/Width"), image.get("/Height")
     stencil = image.get("/ImageMask", False) is True
     bits = 1 if stencil else image.get("/BitsPerComponent", 8)
-    sound = all(isinstance(side, int) and side > 0 for side in (width, height)) and bits in (1, 2, 4, 8)
+    sound = all(isinstance(side, int) and side > 0 for side in (width, height)) and bits in (1, 2, 4, 8, 16)
     if not sound or width * height > max_pixels:
         return None
     filters = _filters.chain(image)
@@ -259,16 +262,19 @@ def _task(
     raw = image.read_raw_bytes()
     if space is None or len(raw) < _SMALLEST:
         return None
+    lossy = wish.lossy and not tied and bits > 1 and _may_lose(image, space)
+    stored = 1 if space.palette is not None else space.components
     if last[0] in (_filters.DCT, _filters.CCITT):
         data = _filters.unwrapped(raw, filters, _filters_limit(width, height))
     else:
-        packed = (width * space.components * bits + 7) // 8 * height
+        packed = (width * stored * bits + 7) // 8 * height
         data = _filters.decoded(image, packed + 4096)
         data, last = (data[:packed] if data is not None and len(data) >= packed else None), ("", {})
-    if data is None:
+    if data is None or (bits == _DEEP and (last[0] or not lossy)):
         return None
+    if bits == _DEEP:
+        data, bits = data[::2], 8
     grey, free = _is_grey_space(image), not tied and "/Decode" not in image
-    lossy = wish.lossy and not tied and bits > 1 and _may_lose(image, space)
     return Task(
         data=data,
         filter=last[0],
@@ -276,14 +282,16 @@ def _task(
         width=width,
         height=height,
         bits=bits,
-        components=1 if space.palette is not None else space.components,
+        components=stored,
         palette=space.palette,
+        depth=space.components,
+        stored=len(raw),
         size=_wanted(width, height, painted, wish.dpi) if lossy else None,
         spared=wish.spared,
         quality=wish.quality if lossy else 0,
-        may_be_grey=space.plain_rgb and wish.grey and "/SMask" not in image,
+        may_be_grey=space.plain_rgb and wish.grey and "/SMask" not in image and "/Decode" not in image,
         may_be_indexed=free and image.objgen not in masks,
-        may_be_wavelet=wish.wavelet and image.objgen not in masks,
+        may_be_wavelet=wish.wavelet and image.objgen not in masks and not space.ink and "/Decode" not in image,
         bilevel=(stencil or grey or free) and width * height <= _MAX_JBIG2_PIXELS,
         is_plain_grey=grey and free,
     )
@@ -298,10 +306,10 @@ def _numbers(parms: dict[str, Any]) -> dict[str, Any]:
 
 
 def _may_lose(image: Any, space: _Space) -> bool:
-    usual = space.components in (1, 3, 4) if space.palette is None else len(space.palette) % 3 == 0
-    # Inks are often stored turned round, all of them, and then stay so.
-    turned = space.components == 4 and [float(edge) for edge in image.get("/Decode", [])] == [1, 0] * 4
-    return usual and "/SMaskInData" not in image and ("/Decode" not in image or turned)
+    """Return whether what a picture's samples lose shows no more than it does elsewhere."""
+    decode = [float(edge) for edge in image.get("/Decode", [])]
+    gentle = all(abs(high - low) <= 1 for low, high in zip(decode[::2], decode[1::2], strict=False))
+    return gentle and "/SMaskInData" not in image and not (decode and space.palette is not None)
 
 
 def _is_grey_space(image: Any) -> bool:
@@ -327,6 +335,8 @@ def _space(value: Any) -> _Space | None:
         return _Space(components) if components in (1, 3, 4) else None
     if kind == "/Indexed":
         return _indexed(value)
+    if kind == "/Separation":
+        return _Space(1, ink=True)
     return _Space(COMPONENTS[kind]) if kind in COMPONENTS else None
 
 
@@ -336,12 +346,11 @@ def _indexed(value: Any) -> _Space | None:
     inner, highest, table = value[1], value[2], value[3]
     nested = isinstance(inner, pikepdf.Array) and len(inner) and inner[0] == pikepdf.Name.Indexed
     base = None if nested else _space(inner)  # which a palette cannot be; it might be this one
-    if base is None or base.components != 3 or not isinstance(highest, int) or not 0 <= highest <= _LAST_INDEX:
+    if base is None or not isinstance(highest, int) or not 0 <= highest <= _LAST_INDEX:
         return None
+    length = base.components * (highest + 1)
     colours = _filters.decoded(table, 4096) if isinstance(table, pikepdf.Stream) else bytes(table)
-    if colours is None or len(colours) < 3 * (highest + 1):
-        return None
-    return _Space(1, colours[: 3 * (highest + 1)], inner)
+    return _Space(base.components, colours[:length], ink=base.ink) if colours and len(colours) >= length else None
 
 
 def _wanted(width: int, height: int, painted: tuple[float, float] | None, dpi: int) -> tuple[int, int] | None:

@@ -66,12 +66,13 @@ def simplify(pdf: "pikepdf.Pdf", gone: set[Key], max_pixels: int, check: Callabl
         alike[_described(picture)].append(picture)
     same: dict[Key, Any] = {}
     for group in alike.values():
-        same.update(_equal(group, check) if len(group) > 1 else {})
+        same.update(_equal(group, check, exactly=exactly) if len(group) > 1 else {})
     _dedupe.merge(pdf, same, gone, check)
     return len(same)
 
 
 def _simplify(picture: Any, *, exactly: bool, is_mask: bool) -> None:
+    _drop_usual_decode(picture)
     mask = picture.get("/SMask")
     if not exactly and mask is not None and _is_opaque(mask):
         del picture.SMask
@@ -96,9 +97,12 @@ def _described(picture: Any) -> bytes:
     )
 
 
-def _equal(group: list[Any], check: Callable[[], None]) -> dict[Key, Any]:
-    """Return those of pictures described alike that another one, which is smaller, can stand for."""
-    first: dict[bytes, Any] = {}
+def _equal(group: list[Any], check: Callable[[], None], *, exactly: bool) -> dict[Key, Any]:
+    """Return those of pictures described alike that another one, which is smaller, can stand for.
+
+    Readers' decoders of JPEG round otherwise than the one here does: exactly, only a JPEG can stand for a JPEG.
+    """
+    first: dict[tuple[bool, bytes], Any] = {}
     found: dict[Key, Any] = {}
     tops = [(_top(picture), picture) for picture in group]
     counts = Counter(top for top, _ in tops)
@@ -110,7 +114,8 @@ def _equal(group: list[Any], check: Callable[[], None]) -> dict[Key, Any]:
         samples = _samples(picture)
         if samples is None:
             continue
-        original = first.setdefault(hashlib.sha256(samples).digest(), picture)
+        rounded = exactly and any(name == _filters.DCT for name, _ in _filters.chain(picture))
+        original = first.setdefault((rounded, hashlib.sha256(samples).digest()), picture)
         if original is not picture:
             found[picture.objgen] = original
     return found
@@ -185,6 +190,18 @@ def _is_opaque(mask: Any) -> bool:
         return False
     samples = _samples(mask)
     return samples is not None and samples.count(_OPAQUE) == len(samples)
+
+
+def _drop_usual_decode(picture: Any) -> None:
+    """Leave unsaid that samples stand for what they do anyway."""
+    import pikepdf
+
+    space: Any = picture.get("/ColorSpace")
+    kind = str(space[0] if isinstance(space, pikepdf.Array) and len(space) else space)
+    highest = (1 << int(picture.get("/BitsPerComponent", 8))) - 1 if kind == "/Indexed" else 1
+    count = 0 if kind == "/Lab" else _components(picture)
+    if count and [float(edge) for edge in picture.get("/Decode", [])] == [0, highest] * count:
+        del picture.Decode
 
 
 def _make_tiny(picture: Any) -> None:

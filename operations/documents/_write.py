@@ -103,8 +103,14 @@ def _text(thing: "pikepdf.Object") -> bytes:
 
 
 def _compact(written: Written) -> tuple[bytes, dict[int, bytes], dict[int, bytes]]:
-    """Return the trailer, and the texts of streams' dictionaries and of other objects."""
-    dictionaries = {number: text for number, (text, _) in written.streams.items()}
+    """Return the trailer, and the texts of streams' dictionaries and of other objects.
+
+    Empty streams, which qpdf says are packed by Flate, have no filter: readers take them for damaged.
+    """
+    idle = b" /Filter /FlateDecode"
+    dictionaries = {
+        number: text if len(data) else text.replace(idle, b"") for number, (text, data) in written.streams.items()
+    }
     kinds = [dict(sorted(kind.items())) for kind in (dictionaries, written.packed)]
     trailer, *texts = compacted([written.trailer, *(text for kind in kinds for text in kind.values())])
     left = iter(texts)

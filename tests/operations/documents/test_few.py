@@ -1,5 +1,7 @@
 """Pictures of few values take as few bits as tell these apart, and look as before."""
 
+import tracemalloc
+
 import numpy as np
 import pikepdf
 import pypdfium2
@@ -59,8 +61,8 @@ def stored(path, mask=None):
         return str(picture.Filter), int(picture.BitsPerComponent), kind
 
 
-def indexed(count, base=Name.DeviceRGB):
-    return Array([Name.Indexed, base, count - 1, String(PALETTE[: 3 * count])])
+def indexed(count, base=Name.DeviceRGB, components=3):
+    return Array([Name.Indexed, base, count - 1, String(PALETTE[: components * count])])
 
 
 JBIG2, FLATE = "/JBIG2Decode", "/FlateDecode"
@@ -76,6 +78,9 @@ JBIG2, FLATE = "/JBIG2Decode", "/FlateDecode"
     (drawn(2), 1, indexed(2), (JBIG2, 1, "/Indexed")),
     (drawn(4), 8, indexed(4), (FLATE, 2, "/Indexed")),
     (drawn(2) * 3, 4, indexed(4), (FLATE, 2, "/Indexed")),
+    (drawn(2), 1, indexed(2, Name.DeviceGray, 1), (JBIG2, 1, "/Indexed")),
+    (drawn(3), 8, indexed(9, Name.DeviceGray, 1), (FLATE, 2, "/Indexed")),
+    (drawn(3), 8, indexed(3, Name.DeviceCMYK, 4), (FLATE, 2, "/Indexed")),
 ])  # fmt: skip
 def test_as_few_bits_as_tell_them_apart(done, tmp_path, samples, bits, space, then):
     source, output = written(tmp_path / "a.pdf", samples, bits, space), tmp_path / "b.pdf"
@@ -141,3 +146,19 @@ def test_found_values_make_the_picture(components, count):
     assert len(found.values) == count
     assert np.array_equal(found.values[found.indices], pixels)
     assert _few.found(pixels, count - 1) is None or count == 1
+
+
+def test_colours_are_counted_without_copies_of_a_large_picture():
+    """What is made of each pixel takes several times its bytes, so only some rows are worked on at a time."""
+    pixels = np.zeros((3000, 2000, 3), np.uint8)
+    pixels[500:900, 100:1900], pixels[2990:, 7] = [200, 10, 10], [1, 2, 3]
+    tracemalloc.start()
+    try:
+        found = _few.found(pixels)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found is not None
+    assert np.array_equal(found.values[found.indices], pixels)
+    assert most < pixels.nbytes
+    assert _few.found(pixels, 2) is None

@@ -13,7 +13,7 @@ import pyvips
 from pikepdf import Array, Dictionary, Name
 from PIL import Image
 
-from mediamill.operations.documents import _candidates, _jbig2, _verify
+from mediamill.operations.documents import _candidates, _filters, _jbig2, _verify
 
 QUALITIES = ["low", "medium", "high", "lossless"]
 
@@ -109,6 +109,19 @@ def bare_rgb(pixels):
     return bytes(data)
 
 
+@pytest.mark.parametrize("quality", ["low", "medium"])
+def test_a_photo_in_digits_is_one(done, tmp_path, quality):
+    """A digit may stand for four bytes, but hardly ever does, and what is behind them packs to more than a quarter."""
+    pixels = (photo(300) + np.random.default_rng(2).normal(0, 6, (300, 300, 3))).clip(0, 255).astype(np.uint8)
+    digits = base64.a85encode(zlib.compress(pixels.tobytes())) + b"~>"
+    filters = Array([Name.ASCII85Decode, Name.FlateDecode])
+    made = picture(digits, (300, 300), ColorSpace=Name.DeviceRGB, Filter=filters)
+    source, output = document(tmp_path / "a.pdf", [made]), tmp_path / "b.pdf"
+    done("pdf_compress", input=source, output=output, quality=quality)
+    assert output.stat().st_size < source.stat().st_size / 8
+    assert np.abs(shown(source).astype(int) - shown(output)).mean() < 6
+
+
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_what_the_document_says_about_a_jpegs_colours_counts(done, tmp_path, quality):
     muted = (118 + photo(480) / 16).astype(np.uint8)
@@ -166,8 +179,76 @@ def test_a_large_photo_is_not_packed_in_every_way(monkeypatch):
     pixels = (photo(600) + grain).clip(0, 255).astype(np.uint8)
     task = _candidates.Task(
         data=pixels.tobytes(), filter="", parms={}, width=600, height=600, bits=8, components=3, palette=None,
-        size=(300, 300), quality=65, may_be_grey=True, may_be_indexed=True, may_be_wavelet=False, bilevel=False,
+        stored=pixels.size, size=(300, 300), quality=65, may_be_grey=True, may_be_indexed=True, may_be_wavelet=False,
+        bilevel=False,
     )  # fmt: skip
     found = _candidates.best(task)
     assert found.filter == "/DCTDecode"
     assert not tried
+
+
+def gold(pdf):
+    """Return a colour space of one ink, as a printer's program says it."""
+    tint = pikepdf.Stream(pdf, b"{dup 0.3 mul exch 0.9 mul 0 3 1 roll 0.1}", FunctionType=4)
+    tint.Domain, tint.Range = Array([0, 1]), Array([0, 1] * 4)
+    return Array([Name.Separation, Name.Gold, Name.DeviceCMYK, pdf.make_indirect(tint)])
+
+
+@pytest.mark.parametrize(("channels", "bits", "fields"), [
+    (1, 8, {"ColorSpace": Name.DeviceGray, "Decode": Array([1, 0])}),
+    (1, 8, {"ColorSpace": Name.DeviceGray, "Decode": Array([0.2, 0.7])}),
+    (3, 8, {"ColorSpace": Name.DeviceRGB, "Decode": Array([1, 0] * 3)}),
+    (3, 8, {"ColorSpace": Name.DeviceRGB, "Decode": Array([0, 1] * 3)}),
+    (1, 8, {"ColorSpace": gold}),
+    (1, 16, {"ColorSpace": Name.DeviceGray}),
+    (3, 16, {"ColorSpace": Name.DeviceRGB}),
+], ids=["turned grey", "pale grey", "turned", "said in vain", "ink", "deep grey", "deep"])  # fmt: skip
+def test_photos_become_jpegs_whatever_their_samples_stand_for(done, tmp_path, channels, bits, fields):
+    pixels = photo()[:, :, :channels]
+    data = (pixels.astype(">u2") * 257).tobytes() if bits == 16 else pixels.tobytes()
+
+    def made(pdf):
+        called = {key: one(pdf) if callable(one) else one for key, one in fields.items()}
+        return picture(data, (480, 480), BitsPerComponent=bits, **called)(pdf)
+
+    source, output = document(tmp_path / "a.pdf", [made]), tmp_path / "b.pdf"
+    assert "skipped" not in done("pdf_compress", input=source, output=output).metadata
+    with pikepdf.open(output) as pdf:
+        after = pdf.pages[0].obj.Resources.XObject.I0
+        plain = "/Decode" not in after and isinstance(after.ColorSpace, Name)
+        assert str(after.Filter) in (("/DCTDecode", "/JPXDecode") if plain else ("/DCTDecode",))
+        assert after.BitsPerComponent == 8
+        assert str(after.ColorSpace[0] if isinstance(after.ColorSpace, Array) else after.ColorSpace) in (
+            "/Separation", str(fields["ColorSpace"]),
+        )  # fmt: skip
+        assert len(after.read_raw_bytes()) < len(data) / 20
+    apart = np.abs(shown(source).astype(int) - shown(output))
+    assert apart.mean() < 3
+    assert apart.max() < 40
+
+
+def test_next_to_nothing_saved_is_not_worth_a_loss():
+    """What a picture takes as it is stored counts, not what it would unpacked."""
+    pixels = photo(96)
+
+    def best(stored):
+        task = _candidates.Task(
+            data=pixels.tobytes(), filter="", parms={}, width=96, height=96, bits=8, components=3, stored=stored,
+            quality=60,
+        )  # fmt: skip
+        return _candidates.best(task)
+
+    lossy = best(pixels.size)
+    assert lossy.filter == "/DCTDecode"
+    assert best(round(1.2 * len(lossy.data))).filter == "/DCTDecode"
+    assert best(round(1.05 * len(lossy.data))).filter == "/FlateDecode"
+
+
+@pytest.mark.parametrize(
+    "data", [bytes(1_500_000), b"q 1 0 0 1 0 0 cm BT /F1 9 Tf 50 700 Td (Lorem) Tj ET Q\n" * 20_000]
+)
+def test_what_goes_on_and_on_is_packed_as_well_as_anyone_does(data):
+    """Zlib's best is what other programs that pack anew give."""
+    packed = _filters.deflate(data)
+    assert zlib.decompress(packed) == data
+    assert len(packed) <= len(zlib.compress(data, 9))
