@@ -7,7 +7,7 @@ import pikepdf
 import pypdfium2
 import pytest
 from fontTools.cffLib import CFFFontSet, SubrsIndex
-from fontTools.misc.psCharStrings import T2CharString
+from fontTools.misc.psCharStrings import T2CharString, encodeFloat, read_realNumber
 from msgspec.structs import replace
 
 from mediamill.operations.documents import _cff, _cff_write
@@ -224,3 +224,24 @@ def test_a_font_stays_whole_where_code_0_is_shown_and_not_read(sample):
 def test_glyphs_stay_whatever_encoding_names_them(code, name):
     """By MacRomanEncoding, WinAnsiEncoding and StandardEncoding, which fontTools' names of letters do not all have."""
     assert Shown({code}).of([".notdef", name, "Z"], None) == {name}
+
+
+@pytest.mark.parametrize(
+    "value", [0.001, 0.000167, 0.039625, -0.5, 384.02941, 1.5, -1e-7, 123456.5, -0.00021256, 99999.99]
+)
+def test_fractions_are_written_so_that_they_are_read(value):
+    written = _cff_write._number(value)
+    assert written[0] == 30
+    assert read_realNumber(None, 30, written, 1) == (pytest.approx(value, rel=1e-8), len(written))
+    assert len(written) <= len(encodeFloat(value))
+
+
+def test_glyphs_are_listed_in_the_shorter_way(sample):
+    """Letters in a row are a range; so are codes."""
+    data = program(sample("compact-named.pdf"))
+    row = _cff.cut(data, cids=set(), codes=set(range(65, 75)), names={})[0]
+    glyphs = {name: font(row).CharStrings[name].bytecode for name in font(row).charset}
+    scattered = _cff.cut(data, cids=set(), codes=set(range(65, 85, 2)), names={})[0]
+    others = {name: font(scattered).CharStrings[name].bytecode for name in font(scattered).charset}
+    outlines = sum(map(len, glyphs.values())) - sum(map(len, others.values()))
+    assert len(row) - len(scattered) < outlines - 10

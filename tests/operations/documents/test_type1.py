@@ -7,9 +7,12 @@ import pypdfium2
 import pytest
 from fontTools.cffLib import CFFFontSet
 from fontTools.pens.basePen import NullPen
+from fontTools.pens.recordingPen import RecordingPen
+from msgspec.structs import replace
 
 from fixtures.samples.documents_type1 import type1
 from mediamill.operations.documents import _type1, _type1_cff, _type1_shapes
+from mediamill.operations.documents._glyph_names import Shown
 
 NAMES = ["type1.pdf", "type1-unnamed.pdf"]
 
@@ -181,3 +184,29 @@ def test_glyphs_of_code_0_and_of_several_codes_are_found(done, sample, tmp_path)
 def content_of(path):
     with pikepdf.open(path) as pdf:
         return pdf.pages[0].obj.Contents.read_bytes()
+
+
+def test_only_what_is_shown_is_told(sample):
+    data = program(sample("type1.pdf"))
+    made, names = _type1_cff.convert(data, Shown({2}, {"accented": {3}, "Q": {81}}))
+    assert names == ["Q", "accented", "comma", "e", "hinted"]
+    font, whole = top(made), top(_type1_cff.convert(data)[0])
+    assert set(font.charset) == {".notdef", *names}
+    assert font.Encoding[2:4] == ["hinted", "accented"]
+    assert font.Encoding[1] == ".notdef"
+    assert all(outlined(font, name) == outlined(whole, name) for name in names)
+
+
+def outlined(font, name):
+    pen, glyph = RecordingPen(), font.CharStrings[name]
+    glyph.draw(pen)
+    return pen.value, glyph.width
+
+
+def test_a_damaged_glyph_that_is_not_shown_does_not_matter(sample):
+    data = program(sample("type1.pdf"))
+    font = _type1.read(data)
+    wrong = font.glyphs | {"Z": bytes(len(font.glyphs["Z"]))}
+    assert _type1_cff._told(replace(font, glyphs=wrong), {"Q"}).keys() == {".notdef", "Q"}
+    with pytest.raises((_type1.Unreadable, IndexError)):
+        _type1_cff._told(replace(font, glyphs=wrong), {"Z"})
