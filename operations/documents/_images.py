@@ -238,13 +238,13 @@ def _task(
     stencil = image.get("/ImageMask", False) is True
     bits = 1 if stencil else image.get("/BitsPerComponent", 8)
     sound = all(isinstance(side, int) and side > 0 for side in (width, height)) and bits in (1, 2, 4, 8)
-    if not sound or width * height > max_pixels:
+    raw = image.read_raw_bytes()
+    if not sound or width * height > max_pixels or len(raw) < _SMALLEST:
         return None
     filters = _filters.chain(image)
     last = filters[-1] if filters else ("", {})
     space = _Space(1) if stencil else _space(image.get("/ColorSpace"))
-    raw = image.read_raw_bytes()
-    if space is None or len(raw) < _SMALLEST:
+    if space is None:
         return None
     if last[0] in (_filters.DCT, _filters.CCITT):
         data = _filters.unwrapped(raw, filters, _filters_limit(width, height))
