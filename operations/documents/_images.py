@@ -11,8 +11,8 @@ from msgspec import Struct, field
 
 from mediamill.operations.contract import Context, Limits
 from mediamill.operations.documents import _filters
-from mediamill.operations.documents._colours import COMPONENTS
 from mediamill.operations.documents._content import Unreadable
+from mediamill.operations.documents._spaces import Space, is_grey, space_of
 from mediamill.operations.documents._streams import written_bytes
 from mediamill.operations.documents._walk import Walk, malformed
 from mediamill.operations.images._vips import vips
@@ -37,7 +37,6 @@ _HEARTBEAT = 0.1
 """Seconds between two looks whether the job is to stop."""
 
 _BYTES_PER_PIXEL = 16
-_LAST_INDEX = 255
 _DEEP = 16
 _MAX_JBIG2_PIXELS = 60_000_000
 
@@ -84,15 +83,6 @@ class Report(Struct):
     kept_resolution: str | None = None
     pages: dict[str, int] = field(default_factory=dict)
     packed: set[Key] = field(default_factory=set)
-
-
-class _Space(Struct, frozen=True):
-    """What samples stand for: so many components, or the colours of a palette, which have as many."""
-
-    components: int
-    palette: bytes | None = None
-    plain_rgb: bool = False
-    ink: bool = False
 
 
 def recompress(pdf: "pikepdf.Pdf", wish: Wish, gone: set[Key], ctx: Context) -> Report:
@@ -253,39 +243,30 @@ def _task(
     width, height = image.get("/Width"), image.get("/Height")
     stencil = image.get("/ImageMask", False) is True
     bits = 1 if stencil else image.get("/BitsPerComponent", 8)
-    sound = all(isinstance(side, int) and side > 0 for side in (width, height)) and bits in (1, 2, 4, 8, 16)
-    if not sound or width * height > max_pixels:
-        return None
-    filters = _filters.chain(image)
-    last = filters[-1] if filters else ("", {})
-    space = _Space(1) if stencil else _space(image.get("/ColorSpace"))
-    raw = image.read_raw_bytes()
-    if space is None or len(raw) < _SMALLEST:
+    sound = all(isinstance(side, int) and side > 0 for side in (width, height)) and bits in (1, 2, 4, 8, _DEEP)
+    space = Space(1) if stencil else space_of(image.get("/ColorSpace"))
+    size = len(image.read_raw_bytes())
+    if not sound or space is None or width * height > max_pixels or size < _SMALLEST:
         return None
     lossy = wish.lossy and not tied and bits > 1 and _may_lose(image, space)
     stored = 1 if space.palette is not None else space.components
-    if last[0] in (_filters.DCT, _filters.CCITT):
-        data = _filters.unwrapped(raw, filters, _filters_limit(width, height))
-    else:
-        packed = (width * stored * bits + 7) // 8 * height
-        data = _filters.decoded(image, packed + 4096)
-        data, last = (data[:packed] if data is not None and len(data) >= packed else None), ("", {})
-    if data is None or (bits == _DEEP and (last[0] or not lossy)):
+    data, coding, parms = _samples(image, (width, height), stored * bits)
+    if data is None or (bits == _DEEP and (coding or not lossy)):
         return None
     if bits == _DEEP:
         data, bits = data[::2], 8
-    grey, free = _is_grey_space(image), not tied and "/Decode" not in image
+    grey, free = is_grey(image.get("/ColorSpace")), not tied and "/Decode" not in image
     return Task(
         data=data,
-        filter=last[0],
-        parms=_numbers(last[1]),
+        filter=coding,
+        parms=_numbers(parms),
         width=width,
         height=height,
         bits=bits,
         components=stored,
         palette=space.palette,
         depth=space.components,
-        stored=len(raw),
+        stored=size,
         size=_wanted(width, height, painted, wish.dpi) if lossy else None,
         spared=wish.spared,
         quality=wish.quality if lossy else 0,
@@ -297,6 +278,23 @@ def _task(
     )
 
 
+def _samples(image: Any, size: tuple[int, int], bits: int) -> tuple[bytes | None, str, dict[str, Any]]:
+    """Return a picture's data, and what it is still coded by: a JPEG or a fax, or nothing where it is samples.
+
+    Args:
+        image: The picture.
+        size: Its pixels.
+        bits: Of each pixel.
+    """
+    width, height = size
+    filters = _filters.chain(image)
+    if filters and filters[-1][0] in (_filters.DCT, _filters.CCITT):
+        return _filters.unwrapped(image.read_raw_bytes(), filters, _filters_limit(width, height)), *filters[-1]
+    packed = (width * bits + 7) // 8 * height
+    data = _filters.decoded(image, packed + 4096)
+    return (data[:packed] if data is not None and len(data) >= packed else None), "", {}
+
+
 def _filters_limit(width: int, height: int) -> int:
     return 4 * width * height + (1 << 20)
 
@@ -305,52 +303,11 @@ def _numbers(parms: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in parms.items() if isinstance(value, (int, bool))}
 
 
-def _may_lose(image: Any, space: _Space) -> bool:
+def _may_lose(image: Any, space: Space) -> bool:
     """Return whether what a picture's samples lose shows no more than it does elsewhere."""
     decode = [float(edge) for edge in image.get("/Decode", [])]
     gentle = all(abs(high - low) <= 1 for low, high in zip(decode[::2], decode[1::2], strict=False))
     return gentle and "/SMaskInData" not in image and not (decode and space.palette is not None)
-
-
-def _is_grey_space(image: Any) -> bool:
-    import pikepdf
-
-    space = image.get("/ColorSpace")
-    first = space[0] if isinstance(space, pikepdf.Array) and len(space) else space
-    return str(first) in ("/DeviceGray", "/G", "/CalGray")
-
-
-def _space(value: Any) -> _Space | None:
-    """Return what a colour space is made of, None where that is not known here."""
-    import pikepdf
-
-    if isinstance(value, pikepdf.Name):
-        known = COMPONENTS.get(str(value))
-        return _Space(known, plain_rgb=value == pikepdf.Name.DeviceRGB) if known else None
-    if not isinstance(value, pikepdf.Array) or not len(value):
-        return None
-    kind = str(value[0])
-    if kind == "/ICCBased":
-        components: Any = value[1].get("/N")
-        return _Space(components) if components in (1, 3, 4) else None
-    if kind == "/Indexed":
-        return _indexed(value)
-    if kind == "/Separation":
-        return _Space(1, ink=True)
-    return _Space(COMPONENTS[kind]) if kind in COMPONENTS else None
-
-
-def _indexed(value: Any) -> _Space | None:
-    import pikepdf
-
-    inner, highest, table = value[1], value[2], value[3]
-    nested = isinstance(inner, pikepdf.Array) and len(inner) and inner[0] == pikepdf.Name.Indexed
-    base = None if nested else _space(inner)  # which a palette cannot be; it might be this one
-    if base is None or not isinstance(highest, int) or not 0 <= highest <= _LAST_INDEX:
-        return None
-    length = base.components * (highest + 1)
-    colours = _filters.decoded(table, 4096) if isinstance(table, pikepdf.Stream) else bytes(table)
-    return _Space(base.components, colours[:length], ink=base.ink) if colours and len(colours) >= length else None
 
 
 def _wanted(width: int, height: int, painted: tuple[float, float] | None, dpi: int) -> tuple[int, int] | None:

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
 
 OPTIONS = {"optimize_coding": True, "overshoot_deringing": True, "keep": "none"}
-"""How JPEGs are written, but for their quality and their scans. Trellis quantisation is not worth its time: it takes
-three times as long, and most of what it saves is gone once its quality is raised until it loses no more than the
-other."""
+"""How JPEGs are written, but for their quality and their scans. Trellis quantisation is not worth its time: of scans it
+takes 5 to 7 % off, at the same similarity, and makes all the work on a document a quarter to four fifths longer."""
 
 _TURNED = {"Gray": "GRAY", "YCbCr": "RGB", "RGB": "RGB"}
 """What a JPEG's colours are turned into, by what they are in it."""

@@ -36,7 +36,7 @@ class Preset(Struct, frozen=True):
 
 PRESETS = {
     "low": Preset(72, 52, Tolerance(0.75, 64.0, 24.0, 72)),
-    "medium": Preset(150, 56, Tolerance(0.85, 32.0, 12.0, 100), 1.5),
+    "medium": Preset(150, 54, Tolerance(0.85, 32.0, 12.0, 100), 1.5),
     "high": Preset(220, 82, Tolerance(0.92, 28.0, 10.0)),
 }
 

@@ -162,3 +162,21 @@ def test_colours_are_counted_without_copies_of_a_large_picture():
     assert np.array_equal(found.values[found.indices], pixels)
     assert most < pixels.nbytes
     assert _few.found(pixels, 2) is None
+
+
+def test_pictures_of_many_colours_are_known_by_a_few_rows(monkeypatch):
+    looked_at = []
+    whole = _few.as_numbers
+    monkeypatch.setattr(_few, "as_numbers", lambda pixels: looked_at.append(pixels.size) or whole(pixels))
+    pixels = np.random.default_rng(1).integers(0, 256, (640, 200, 3), np.uint8)
+    assert _few.found(pixels) is None
+    assert sum(looked_at) <= pixels.size / 30
+
+
+@pytest.mark.parametrize("components", [1, 3, 4])
+def test_pixels_are_the_same_number_where_they_are_the_same(components):
+    pixels = np.random.default_rng(1).integers(0, 3, (20, 30, components), np.uint8) * 85
+    numbers = _few.as_numbers(pixels)
+    assert numbers.shape == (20, 30)
+    assert len(np.unique(numbers)) == len(np.unique(pixels.reshape(-1, components), axis=0))
+    assert numbers[0, 0] == int.from_bytes(pixels[0, 0].tobytes(), "big")
