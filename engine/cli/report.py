@@ -18,6 +18,9 @@ REMARKS = {
 }
 """What metadata fields mean to somebody who reads a table."""
 
+REASONS = ("_kept", "skipped", "skip_reason", "only_packed", "only_metadata_removed")
+"""How fields end that say why less was done than was asked for."""
+
 
 def report(names: Sequence[str], results: Sequence[Result]) -> None:
     """Print outputs and findings to stdout, remarks and failures to stderr.
@@ -31,9 +34,11 @@ def report(names: Sequence[str], results: Sequence[Result]) -> None:
     for row in rows:
         cells = "  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True))
         sys.stdout.write(f"{cells}  {row[3]:>9}\n")
-    for result in results:
+    for name, result in zip(names, results, strict=True):
         if isinstance(result.metadata, dict) and "totals" in result.metadata:
             sys.stdout.write("".join(f"{line}\n" for line in _savings(result.metadata)))
+        elif isinstance(result.metadata, dict) and {"input_bytes", "output_bytes"} <= result.metadata.keys():
+            sys.stdout.write(f"{text(name, 200)}: {_change(result.metadata)}\n")
         elif isinstance(result.metadata, dict) and "html_snippet" in result.metadata:
             sys.stdout.write(f"\n{result.metadata['html_snippet']}\n")
         elif result.success and not result.outputs and isinstance(result.metadata, dict):
@@ -69,7 +74,7 @@ def _savings(metadata: dict[str, Any]) -> Iterator[str]:
 
 def _change(counts: dict[str, Any]) -> str:
     before, after = counts["input_bytes"], counts["output_bytes"]
-    saved = f"-{counts['saved_percent']:.1f} %" if after < before else "the same"
+    saved = f"{100 * (after - before) / before:+.1f} %" if after != before else "the same"
     return f"{_bytes(before)} -> {_bytes(after)} ({saved})"
 
 
@@ -79,6 +84,9 @@ def _remark(name: str, result: Result) -> None:
     for field, meaning in REMARKS.items():
         if result.metadata.get(field):
             sys.stderr.write(f"note: {text(name, 200)} {meaning}\n")
+    for field, reason in result.metadata.items():
+        if isinstance(reason, str) and field.endswith(REASONS):
+            sys.stderr.write(f"note: {text(name, 200)}: {field.replace('_', ' ')}: {text(reason, 300)}\n")
     if result.metadata.get("verdict", "reached") != "reached":
         sys.stderr.write(f"note: {text(name, 200)} cannot meet what was asked for; the output is the nearest to it\n")
 

@@ -757,6 +757,14 @@ class TestClashes:
         (work / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>')
         assert "(the same)" in run("optimize", "a.svg").stdout
 
+    def test_what_a_document_saved_is_told_and_why_one_is_left_as_it_is(
+        self, run: Run, sample: Callable[[str], Path]
+    ) -> None:
+        for name, saved in (("report.pdf", r"\(-\d\d\.\d %\)"), ("signed.pdf", r"\(the same\)")):
+            done = run("pdf_compress", str(sample(name)), "--output-dir", "out")
+            assert re.search(rf"{name}: [\d.]+ kB -> [\d.]+ kB {saved}", done.stdout)
+            assert ("skipped: signed: a signature field is filled in" in done.stderr) == (name == "signed.pdf")
+
     def test_limits_can_be_set_where_they_are_met(self, run: Run) -> None:
         done = run("resize", str(PHOTO), "--widths", "32", "--output-dir", "out", "--max-pixels", "1000")
         assert done.returncode == 1

@@ -508,6 +508,22 @@ def test_grey_pictures_stay_colour_where_a_page_says_what_its_colours_mean(done,
     assert images(output)[0]["space"] == ("/DeviceRGB" if calibrated else "/DeviceGray")
 
 
+@pytest.mark.parametrize("kind", ["/CalRGB", "/ICCBased"])
+def test_grey_pictures_keep_a_space_of_their_own(done, tmp_path, sample, kind):
+    """What equal channels look like there is not what as much of a device's grey does."""
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    with pikepdf.open(sample("scan-grey-as-rgb.pdf")) as pdf:
+        white = pikepdf.Dictionary(WhitePoint=pikepdf.Array([0.95, 1, 1.09]), Gamma=pikepdf.Array([2.2, 2.2, 2.2]))
+        profile = pikepdf.Stream(pdf, pyvips.Operation.call("profile_load", "srgb"), N=3)
+        meant = white if kind == "/CalRGB" else pdf.make_indirect(profile)
+        pdf.pages[0].obj.Resources.XObject.I.ColorSpace = pikepdf.Array([pikepdf.Name(kind), meant])
+        pdf.save(source)
+    metadata = done("pdf_compress", input=source, output=output).metadata
+    assert metadata["images"]["downsampled"] == 1
+    with pikepdf.open(output) as pdf:
+        assert pdf.pages[0].obj.Resources.XObject.I.ColorSpace[0] == kind
+
+
 @pytest.mark.parametrize(("part", "streams"), [("1", 0), ("2", 1)])
 def test_the_oldest_archival_level_gets_no_object_streams(done, tmp_path, sample, part, streams):
     source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
