@@ -84,7 +84,8 @@ def _wide(pixels: "Pixels") -> "npt.NDArray[np.uint32]":
     import numpy as np
 
     red, green, blue = (pixels[:, :, band].astype(np.uint32) for band in range(3))
-    return red << 16 | green << 8 | blue
+    wide: npt.NDArray[np.uint32] = red << np.uint32(16) | green << np.uint32(8) | blue
+    return wide
 
 
 def bits_for(values: "Pixels", least: int = 1) -> int:
