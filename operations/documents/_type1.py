@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 _EEXEC, _CHARSTRING = 55665, 4330
@@ -120,7 +119,7 @@ def _decrypted_at_once(data: bytes, key: int) -> bytes:
         powers[0] = 1
         np.cumprod(powers, dtype=np.uint16, out=powers)
     added = (encrypted * np.uint16(factor) + np.uint16(summand)) * divisors[1:]
-    keys: "npt.NDArray[np.uint16]" = factors[:-1] * (np.cumsum(added, dtype=np.uint16) - added + np.uint16(key))
+    keys: npt.NDArray[np.uint16] = factors[:-1] * (np.cumsum(added, dtype=np.uint16) - added + np.uint16(key))
     return (encrypted ^ (keys >> np.uint16(8)).astype(np.uint8)).tobytes()
 
 

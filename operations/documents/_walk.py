@@ -205,6 +205,8 @@ def _matrix(form: Any) -> Matrix:
 
 
 def _numbers(values: Any) -> Matrix:
+    if len(values) != len(_IDENTITY):
+        raise ValueError(f"a matrix has {len(values)} numbers instead of {len(_IDENTITY)}")
     a, b, c, d, e, f = (float(value) for value in values)
     if not all(math.isfinite(value) for value in (a, b, c, d, e, f)):
         raise ValueError("a matrix is not of numbers")
