@@ -118,8 +118,9 @@ def _decrypted_at_once(data: bytes, key: int) -> bytes:
     for powers in (factors, divisors):
         powers[0] = 1
         np.cumprod(powers, dtype=np.uint16, out=powers)
-    added = (encrypted * np.uint16(factor) + np.uint16(summand)) * divisors[1:]
-    keys: npt.NDArray[np.uint16] = factors[:-1] * (np.cumsum(added, dtype=np.uint16) - added + np.uint16(key))
+    added: npt.NDArray[np.uint16] = (encrypted * np.uint16(factor) + np.uint16(summand)) * divisors[1:]
+    sums: npt.NDArray[np.uint16] = np.cumsum(added, dtype=np.uint16)
+    keys: npt.NDArray[np.uint16] = factors[:-1] * (sums - added + np.uint16(key))
     return (encrypted ^ (keys >> np.uint16(8)).astype(np.uint8)).tobytes()
 
 

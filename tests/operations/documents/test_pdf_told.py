@@ -69,12 +69,12 @@ def test_a_low_resolution_or_quality_that_is_asked_for_is_given(done, sample, tm
 
 @pytest.mark.parametrize(
     "how",
-    [lambda one: (255 - one).cast("uchar"), lambda one: one.flipver(), lambda one: (one / 3).cast("uchar")],
+    [lambda pixels: 255 - pixels, lambda pixels: pixels[::-1].copy(), lambda pixels: pixels // 3],
     ids=["negative", "upside down", "dark"],
 )
 def test_pictures_that_come_out_wrong_are_not_let_through_at_any_quality(done, sample, tmp_path, monkeypatch, how):
     whole = _candidates._jpeg
-    monkeypatch.setattr(_candidates, "_jpeg", lambda image, quality, space: whole(how(image), quality, space))
+    monkeypatch.setattr(_candidates, "_jpeg", lambda pixels, quality, space: whole(how(pixels), quality, space))
     fields = {"input": sample("scan-colour.pdf"), "output": tmp_path / "a.pdf", "image_dpi": 36, "image_quality": 1}
     assert "page 1 does not look the same" in done("pdf_compress", **fields).metadata["pictures_kept"]
 
