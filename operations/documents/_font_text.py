@@ -54,7 +54,8 @@ def steps(data: bytes) -> list[Step]:
         Unclear: It is not certain how it is to be read.
     """
     found = list[Step]()
-    for state, saved, font, between, wrong in _STEP.findall(data):
+    for match in _STEP.finditer(data):  # one by one: behind what is unclear, a string may seem to begin anywhere
+        state, saved, font, between, wrong = match.groups(b"")
         if font:
             found.append((b"Tf", font))
         if b"(" in between or b"<" in between:

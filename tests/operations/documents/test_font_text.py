@@ -88,3 +88,9 @@ def test_what_is_in_properties_of_content_is_not_shown():
 def test_decryption_at_once_is_decryption_byte_by_byte(length):
     data = np.random.default_rng(length).integers(0, 256, length).astype(np.uint8).tobytes()
     assert _type1._decrypted_at_once(data, 55665) == _type1._decrypted(data, 55665)
+
+
+def test_a_string_that_never_ends_is_given_up_at_once():
+    """Tried from every parenthesis in it, this one would take an hour."""
+    with pytest.raises(_font_text.Unclear):
+        _font_text.steps(b"(" + rb"\(" * 500_000)
