@@ -116,8 +116,8 @@ def _decrypted_at_once(data: bytes, key: int) -> bytes:
         powers[0] = 1
         np.cumprod(powers, dtype=np.uint16, out=powers)
     added = (encrypted * np.uint16(factor) + np.uint16(summand)) * divisors[1:]
-    keys = factors[:-1] * (np.cumsum(added, dtype=np.uint16) - added + np.uint16(key))
-    return (encrypted ^ (keys >> 8).astype(np.uint8)).tobytes()
+    keys = (factors[:-1] * (np.cumsum(added, dtype=np.uint16) - added + np.uint16(key))).astype(np.uint16)
+    return bytes(encrypted ^ (keys >> 8).astype(np.uint8))
 
 
 def _value(text: bytes, key: bytes) -> Any:
