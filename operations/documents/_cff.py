@@ -155,8 +155,8 @@ def _copied(name: str, font: Any, kept: set[str]) -> bytes | None:
         glyphs |= {name: font.CharStrings[name].bytecode for name in left}
         left = {part for name in left for part in _parts(glyphs[name])} - set(glyphs)
     kept |= set(glyphs)
-    codes = None if isinstance(own, str) else {code: name for code, name in enumerate(own) if name in glyphs}
-    codes = codes and {code: name for code, name in codes.items() if name != NOTDEF}
+    shown = set(glyphs) - {NOTDEF}
+    codes = None if isinstance(own, str) else {code: name for code, name in enumerate(own) if name in shown}
     made = _cff_write.Font(
         name=untagged(name),
         glyphs={name: glyphs[name] for name in font.charset if name in glyphs},

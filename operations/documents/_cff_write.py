@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from mediamill.operations.documents import _filters
+
 Number = int | float
 
 _PRIVATE = {
@@ -65,8 +67,9 @@ def write(font: Font) -> bytes:
     """
     # Glyphs without a code come last: before others, they would be given one.
     encoded = [name for code, name in sorted((font.encoding or {}).items()) if code and name in font.glyphs]
-    orders = [*filter(set(encoded).__contains__, font.glyphs)], encoded
-    return min((_written(font, [*dict.fromkeys([".notdef", *order, *font.glyphs])]) for order in orders), key=len)
+    orders = filter(set(encoded).__contains__, font.glyphs), encoded
+    found = {_written(font, [*dict.fromkeys([".notdef", *order, *font.glyphs])]): None for order in orders}
+    return min(found, key=lambda made: len(_filters.deflate(made))) if len(found) > 1 else next(iter(found))
 
 
 def _written(font: Font, order: list[str]) -> bytes:
@@ -90,11 +93,11 @@ def _top(font: Font, places: list[int], length: int, *, standard: bool) -> bytes
     found = b"".join(map(_number, font.box)) + b"\5" if any(font.box) else b""
     if list(font.matrix) != _MILLIMETRE:
         found += b"".join(map(_number, font.matrix)) + b"\x0c\7"
-    if font.encoding is not None:
-        found += encoding + b"\x10"
     if not standard:
         found += charset + b"\x0f"
-    return found + charstrings + b"\x11" + _number(length) + private + b"\x12"
+    if font.encoding is not None:
+        found += encoding + b"\x10"
+    return found + _number(length) + private + b"\x12" + charstrings + b"\x11"
 
 
 def _charset(numbers: list[int]) -> bytes:
@@ -190,7 +193,8 @@ def _encoding(order: list[str], encoding: dict[int, str], strings: _Strings) -> 
         raise TooMuch
     ranges = _ranges(codes)
     single, ranged = bytes([len(codes), *codes]), bytes([len(ranges), *itertools.chain.from_iterable(ranges)])
-    found = bytes([0x80 * bool(more) + (len(ranged) < len(single))]) + min(single, ranged, key=len)
+    ranged_pays = len(ranged) <= len(single)  # where both are as long, its many zeros pack better
+    found = bytes([0x80 * bool(more) + ranged_pays]) + (ranged if ranged_pays else single)
     if more:
         found += bytes([len(more)])
         found += b"".join(bytes([code]) + strings.number(name).to_bytes(2, "big") for code, name in more)

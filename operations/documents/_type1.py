@@ -4,12 +4,9 @@ Nothing in them is run: what is not where it always is makes a font unreadable.
 """
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 _EEXEC, _CHARSTRING = 55665, 4330
 _PER_BYTE = 52845, 22719
@@ -118,10 +115,9 @@ def _decrypted_at_once(data: bytes, key: int) -> bytes:
     for powers in (factors, divisors):
         powers[0] = 1
         np.cumprod(powers, dtype=np.uint16, out=powers)
-    added: npt.NDArray[np.uint16] = (encrypted * np.uint16(factor) + np.uint16(summand)) * divisors[1:]
-    sums: npt.NDArray[np.uint16] = np.cumsum(added, dtype=np.uint16)
-    keys: npt.NDArray[np.uint16] = factors[:-1] * (sums - added + np.uint16(key))
-    return (encrypted ^ (keys >> np.uint16(8)).astype(np.uint8)).tobytes()
+    added = (encrypted * np.uint16(factor) + np.uint16(summand)) * divisors[1:]
+    keys = (factors[:-1] * (np.cumsum(added, dtype=np.uint16) - added + np.uint16(key))).astype(np.uint16)
+    return bytes(encrypted ^ (keys >> 8).astype(np.uint8))
 
 
 def _value(text: bytes, key: bytes) -> Any:
