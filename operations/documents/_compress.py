@@ -15,6 +15,7 @@ from mediamill.operations.documents import (
     _images,
     _pages,
     _pixels,
+    _reach,
     _streams,
 )
 from mediamill.operations.documents._greyed import BLENDED, Greyed
@@ -311,14 +312,14 @@ def _changed(
     pdf: "pikepdf.Pdf", facts: DocumentFacts, settings: Settings, packed: _streams.Packed, ctx: Context
 ) -> _Changes:
     """Change a document, and say what was done."""
-    gone = set[_dedupe.Key]()
     emptied = 0 if facts.repaired else _pages.empty_lost(pdf, ctx.check)
-    _streams.drop_private(pdf, gone)
-    first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
+    _streams.drop_private(pdf)
     if settings.remove_metadata:
         from mediamill.operations.documents import _metadata
 
         _metadata.strip(pdf, facts, ctx.check)
+    gone = _reach.unreached(pdf, ctx.check)
+    first_copies = _dedupe.deduplicate(pdf, gone, ctx.check)
     limit = ctx.limits.max_pixels
     greyed = Greyed()
     if settings.grayscale:

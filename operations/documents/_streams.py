@@ -129,12 +129,11 @@ def _cut_padding(metadata: "pikepdf.Stream") -> None:
             metadata.write(shorter)
 
 
-def drop_private(pdf: "pikepdf.Pdf", gone: set[tuple[int, int]]) -> None:
+def drop_private(pdf: "pikepdf.Pdf") -> None:
     """Take out page thumbnails, which readers make themselves, and the private data of the programs that made it.
 
     Args:
         pdf: The document, changed in place.
-        gone: Thumbnails that are objects of their own are added.
     """
     import pikepdf
 
@@ -142,6 +141,4 @@ def drop_private(pdf: "pikepdf.Pdf", gone: set[tuple[int, int]]) -> None:
     for holder in [pdf.Root, *(page.obj for page in pdf.pages), *forms]:
         for key in ("/Thumb", "/PieceInfo"):
             if key in holder:
-                if key == "/Thumb" and holder[key].is_indirect:
-                    gone.add(holder[key].objgen)
                 del holder[key]
