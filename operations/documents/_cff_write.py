@@ -191,14 +191,14 @@ def _encoding(order: list[str], encoding: dict[int, str], strings: _Strings) -> 
     codes = [first[name] for name in order[1:] if name in first]
     if len(codes) > 255 or len(more) > 255:
         raise TooMuch
-    ranges = _ranges(codes)
-    single, ranged = bytes([len(codes), *codes]), bytes([len(ranges), *itertools.chain.from_iterable(ranges)])
-    ranged_pays = len(ranged) <= len(single)  # where both are as long, its many zeros pack better
-    found = bytes([0x80 * bool(more) + ranged_pays]) + (ranged if ranged_pays else single)
-    if more:
-        found += bytes([len(more)])
-        found += b"".join(bytes([code]) + strings.number(name).to_bytes(2, "big") for code, name in more)
-    return found
+    single, ranges = bytes([len(codes), *codes]), _ranges(codes)
+    ranged = bytes([len(ranges), *itertools.chain.from_iterable(ranges)])
+    if more:  # behind ranges, not all readers find them
+        others = b"".join(bytes([code]) + strings.number(name).to_bytes(2, "big") for code, name in more)
+        return b"\x80" + single + bytes([len(more)]) + others
+    if ranges and len(ranged) <= len(single):  # where both are as long, the zeros of ranges pack better
+        return b"\1" + ranged
+    return b"\0" + single
 
 
 def _private(values: dict[str, list[Number]]) -> bytes:

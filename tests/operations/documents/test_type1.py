@@ -181,6 +181,28 @@ def test_glyphs_of_code_0_and_of_several_codes_are_found(done, sample, tmp_path)
     assert np.array_equal(seen(source)[0], seen(output)[0])
 
 
+@pytest.mark.parametrize(("encoding", "shown"), [
+    ("dup 0 /flexed put", "\\000"),
+    ("dup 0 /flexed put dup 161 /flexed put", "\\000\\241"),
+    ("dup 0 /flexed put dup 1 /hinted put", "\\000\\001ABCDEFG"),
+    ("dup 200 /accented put dup 1 /hinted put dup 201 /flexed put", "\\310\\001\\311"),
+])  # fmt: skip
+def test_few_glyphs_are_found_whatever_their_codes(done, sample, tmp_path, encoding, shown):
+    source, output = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    with pikepdf.open(sample("type1-unnamed.pdf")) as pdf:
+        descriptor(pdf).FontFile.write(type1(encoding))
+        pdf.pages[0].obj.Contents.write(f"BT /F 40 Tf 20 100 Td ({shown}) Tj ET".encode())
+        pdf.save(source)
+    metadata = done("pdf_compress", input=source, output=output, quality="lossless", verify="all").metadata
+    assert "fonts_kept" not in metadata
+    with pikepdf.open(output) as pdf:
+        assert len(descriptor(pdf).FontFile3.read_bytes()) < 1200
+    one, other = seen(source), seen(output)
+    assert (one[0] < 128).sum() > 1000
+    assert np.array_equal(one[0], other[0])
+    assert one[1:] == other[1:]
+
+
 def content_of(path):
     with pikepdf.open(path) as pdf:
         return pdf.pages[0].obj.Contents.read_bytes()
