@@ -14,34 +14,34 @@ Instruction = tuple[bytes, bytes]
 INLINE = b"BI"
 """Operator under which an inline image comes as the operand: all from `BI` to `EI`, byte for byte."""
 
-_BLANK = rb"[\0\t\n\f\r ]"
-_END = rb"(?=[\0\t\n\f\r ()<>\[\]{}/%]|\Z)"
-_REGULAR = rb"[^\0\t\n\f\r ()<>\[\]{}/%]"
+BLANK = rb"[\0\t\n\f\r ]"
+END = rb"(?=[\0\t\n\f\r ()<>\[\]{}/%]|\Z)"
+REGULAR = rb"[^\0\t\n\f\r ()<>\[\]{}/%]"
 _NUMBER = rb"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)"
 _FLAT = rb"[^()\\]++|\\."
 _WITHIN = rb"(?:%b|\((?:%b|\((?:%b)*+\))*+\))*+" % (_FLAT, _FLAT, _FLAT)
 _STRING = rb"\(%b\)" % _WITHIN
-_HEX = rb"<[0-9A-Fa-f\0\t\n\f\r ]*+>"
-_ARRAY = rb"\[(?:%b++|%b%b|%b|%b)*+\]" % (_BLANK, _NUMBER, _END, _STRING, _HEX)
-_IN_DICTIONARY = rb"[^<>()%%]++|%b|%b" % (_STRING, _HEX)
+HEX = rb"<[0-9A-Fa-f\0\t\n\f\r ]*+>"
+_ARRAY = rb"\[(?:%b++|%b%b|%b|%b)*+\]" % (BLANK, _NUMBER, END, _STRING, HEX)
+_IN_DICTIONARY = rb"[^<>()%%]++|%b|%b" % (_STRING, HEX)
 _DICTIONARY = rb"<<(?:%b|<<(?:%b|<<(?:%b)*+>>)*+>>)*+>>" % (_IN_DICTIONARY, _IN_DICTIONARY, _IN_DICTIONARY)
 
 _SHORT = rb"(?:0|-?(?:[1-9]\d*+(?:\.\d*+(?<=[1-9]))?+|\.\d*+(?<=[1-9])))"
 _SHORTS = rb"%b(?: %b)*+" % (_SHORT, _SHORT)
 _SHORT_TEXT = rb"[^()\\\r]*+"
 _ARRAY_AROUND = rb"\[(?:%b(?=[(<\]])|\(%b\)|<[0-9A-Fa-f]*+>)*+\]"
-_SHORT_ARRAY = rb"%b(?:%b(?=%b))?+" % (_ARRAY_AROUND % (_SHORTS, _SHORT_TEXT), _SHORT, _BLANK)
+_SHORT_ARRAY = rb"%b(?:%b(?=%b))?+" % (_ARRAY_AROUND % (_SHORTS, _SHORT_TEXT), _SHORT, BLANK)
 _SHORT_OPERANDS = rb"(?:%b|/%b*+(?: %b)*+)(?=%b)|%b|\(%b\)" % (
-    _SHORTS, _REGULAR, _SHORT, _BLANK, _SHORT_ARRAY, _SHORT_TEXT,
+    _SHORTS, REGULAR, _SHORT, BLANK, _SHORT_ARRAY, _SHORT_TEXT,
 )  # fmt: skip
 """What is as short as can be already: an instruction that has such operands is one match."""
 
-_NAMED = rb"([A-Za-z'\"][A-Za-z0-9*]*+)%b" % _END
+_NAMED = rb"([A-Za-z'\"][A-Za-z0-9*]*+)%b" % END
 _TOKEN = re.compile(
     rb"%b*+(?:(%b)?+%b*+%b|((?:%b%b++)++)%b|(/%b*+)|(%b)|(%b)|(%b)|(%b)|(%%[^\r\n]*+)|((?:%b%b%b*+)++)|\Z|(.))"
     % (
-        *(_BLANK, _SHORT_OPERANDS, _BLANK, _NAMED, _NUMBER, _BLANK, _NAMED, _REGULAR),
-        *(_ARRAY, _STRING, _HEX, _DICTIONARY, _NUMBER, _END, _BLANK),
+        *(BLANK, _SHORT_OPERANDS, BLANK, _NAMED, _NUMBER, BLANK, _NAMED, REGULAR),
+        *(_ARRAY, _STRING, HEX, _DICTIONARY, _NUMBER, END, BLANK),
     ),
     re.DOTALL,
 )
@@ -52,15 +52,15 @@ _MAY_HAVE_BLANKS = {_OPERATOR: _OPERANDS, **{kind: kind for kind in (_LIST, _LIT
 
 _BUT_TEXT = re.compile(_ARRAY_AROUND % (_SHORTS, _WITHIN), re.DOTALL)
 _LONG_STRING = re.compile(rb"(?=\(%b[(\\\r])%b" % (_SHORT_TEXT, _STRING), re.DOTALL)
-_ITEM = re.compile(rb"%b|%b|%b" % (_NUMBER, _STRING, _HEX), re.DOTALL)
-_INLINE_HEAD = re.compile(rb"(?:[^()%%<]|%b|<<|%b)*?%bID%b" % (_STRING, _HEX, _BLANK, _BLANK), re.DOTALL)
-_INLINE_END = re.compile(rb"(?<=%b)EI(?=%b|\Z)" % (_BLANK, _BLANK))
+_ITEM = re.compile(rb"%b|%b|%b" % (_NUMBER, _STRING, HEX), re.DOTALL)
+_INLINE_HEAD = re.compile(rb"(?:[^()%%<]|%b|<<|%b)*?%bID%b" % (_STRING, HEX, BLANK, BLANK), re.DOTALL)
+_INLINE_END = re.compile(rb"(?<=%b)EI(?=%b|\Z)" % (BLANK, BLANK))
 _ANY_END = re.compile(rb"EI")
 _ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|(\r\n?|\n)|(.))|\r\n?", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _SPECIAL = re.compile(rb"[\\()\r]")
-_AROUND = re.compile(rb"%b*([<>\[\]/])%b*" % (_BLANK, _BLANK))
-_BLANKS = re.compile(rb"%b+" % _BLANK)
+_AROUND = re.compile(rb"%b*([<>\[\]/])%b*" % (BLANK, BLANK))
+_BLANKS = re.compile(rb"%b+" % BLANK)
 _OPERATORS = frozenset(
     b"b B b* B* BDC BMC BT BX c cm CS cs d d0 d1 Do DP EMC ET EX f F f* G g gs h i j J K k l m M MP n q Q re RG rg ri"
     b" s S sc SC scn SCN sh T* Tc Td TD Tf Tj TJ TL Tm Tr Ts Tw Tz v w W W* y ' \"".split()
@@ -119,7 +119,7 @@ def instructions(data: bytes, parts: Sequence[int] = ()) -> Iterator[Instruction
         Unclear: It is not certain how it is to be read.
     """
     at, known, operator = 0, _OPERATORS, b""
-    pictures = INLINE in data and re.search(rb"BI" + _END, data) is not None
+    pictures = INLINE in data and re.search(rb"BI" + END, data) is not None
     operands: list[bytes] = []
     seams = iter([*parts, len(data) + 2])
     seam = next(seams)

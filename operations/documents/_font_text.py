@@ -8,40 +8,33 @@ import re
 import struct
 
 from mediamill.operations.documents import _content_tokens
+from mediamill.operations.documents._content_tokens import BLANK, END, HEX, REGULAR, Unclear
 
 Step = tuple[bytes, bytes]
 """What happens: `q` or `Q`; `Tf` or `gs` with a name; `Tj` with a part of the stream in which all strings are shown."""
 
-_BLANK = rb"[\0\t\n\f\r ]"
-_END = rb"(?=[\0\t\n\f\r ()<>\[\]{}/%]|\Z)"
-_REGULAR = rb"[^\0\t\n\f\r ()<>\[\]{}/%]"
 _PLAIN_NAME = rb"/[^\0-\40()<>\[\]{}/%#\x7f-\xff]++"
 _NUMBER = rb"[-+.\d]++"
 _FLAT = rb"[^()\\]*+"
 _DEEPER = rb"\(%b(?:(?:\\.|\(%b(?:\\.%b)*+\))%b)*+\)" % (_FLAT, _FLAT, _FLAT, _FLAT)
 _LITERAL = rb"\(%b(?:(?:\\.|%b)%b)*+\)" % (_FLAT, _DEEPER, _FLAT)
-_HEX = rb"<[0-9A-Fa-f\0\t\n\f\r ]*+>"
-_ARRAY = rb"\[(?:%b|[-+.\d\0\t\n\f\r ]++|%b)*+\]" % (_LITERAL, _HEX)
-_SHOWN = rb"(?:%b|%b|%b)%b*+(?:T[jJ]|['\"])%b" % (_ARRAY, _LITERAL, _HEX, _BLANK, _END)
+_ARRAY = rb"\[(?:%b|[-+.\d\0\t\n\f\r ]++|%b)*+\]" % (_LITERAL, HEX)
+_SHOWN = rb"(?:%b|%b|%b)%b*+(?:T[jJ]|['\"])%b" % (_ARRAY, _LITERAL, HEX, BLANK, END)
 _DASHES = rb"\[[-+.\d\0\t\n\f\r ]*+\]"
-_OTHERS = rb"(?!(?:[qQ]|T[fjJ]|gs|BI|ID|EI)%b)[A-Za-z][A-Za-z0-9*]*+%b" % (_END, _END)
-_SIZED = rb"%b++%b%b++Tf%b" % (_BLANK, _NUMBER, _BLANK, _END)
-_STATE = rb"%b*+gs%b" % (_BLANK, _END)
-_NAME = rb"/%b*+(?!%b|%b)" % (_REGULAR, _SIZED, _STATE)
-_IN_DICTIONARY = rb"[^<>()%%]++|%b|%b" % (_LITERAL, _HEX)
+_OTHERS = rb"(?!(?:[qQ]|T[fjJ]|gs|BI|ID|EI)%b)[A-Za-z][A-Za-z0-9*]*+%b" % (END, END)
+_SIZED = rb"%b++%b%b++Tf%b" % (BLANK, _NUMBER, BLANK, END)
+_STATE = rb"%b*+gs%b" % (BLANK, END)
+_NAME = rb"/%b*+(?!%b|%b)" % (REGULAR, _SIZED, _STATE)
+_IN_DICTIONARY = rb"[^<>()%%]++|%b|%b" % (_LITERAL, HEX)
 _DICTIONARY = rb"<<(?:%b|<<(?:%b)*+>>)*+>>" % (_IN_DICTIONARY, _IN_DICTIONARY)
-_BETWEEN = rb"%b(?:%b++|%b)|%b++|%b|%b|%b|%b" % (_NUMBER, _BLANK, _END, _BLANK, _SHOWN, _OTHERS, _NAME, _DASHES)
+_BETWEEN = rb"%b(?:%b++|%b)|%b++|%b|%b|%b|%b" % (_NUMBER, BLANK, END, BLANK, _SHOWN, _OTHERS, _NAME, _DASHES)
 _STEP = re.compile(
     rb"(%b)%b|([qQ])%b|%b|(?:(%b)%b)?+((?:%b)++|\Z)|(.)"
-    % (_PLAIN_NAME, _STATE, _END, _DICTIONARY, _PLAIN_NAME, _SIZED, _BETWEEN),
+    % (_PLAIN_NAME, _STATE, END, _DICTIONARY, _PLAIN_NAME, _SIZED, _BETWEEN),
     re.DOTALL,
 )
 _PLAIN = re.compile(rb"\(([^()\\\r]*+)\)")
-_STRING = re.compile(rb"\(([^()\\\r]*+)\)|(%b|%b)" % (_LITERAL, _HEX), re.DOTALL)
-
-
-class Unclear(Exception):
-    """A content stream is not written in the usual way."""
+_STRING = re.compile(rb"\(([^()\\\r]*+)\)|(%b|%b)" % (_LITERAL, HEX), re.DOTALL)
 
 
 def steps(data: bytes) -> list[Step]:

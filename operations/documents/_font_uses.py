@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mediamill.operations.documents import _content, _font_text
+from mediamill.operations.documents._content_tokens import Unclear
 
 if TYPE_CHECKING:
     import pikepdf
@@ -115,7 +116,7 @@ def _steps(data: bytes) -> list[_font_text.Step]:
     """Return what a content stream does with fonts; where it is not written in the usual way, a parser says it."""
     try:
         return _font_text.steps(data)
-    except _font_text.Unclear:
+    except Unclear:
         return [_step(instruction) for instruction in _content.instructions(data, _OPERATORS)]
 
 
